@@ -1,0 +1,84 @@
+# HeddleTests.cmake - one ctest entry for each case; labels: unit, gpu, threads, lint, suite.
+if(HD_TESTS STREQUAL "ON")
+    pkg_check_modules(HD_CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+else()
+    pkg_check_modules(HD_CMOCKA IMPORTED_TARGET cmocka)
+endif()
+
+# --- tests/test_NAME.c becomes the executable test_NAME. tests/hd_test_filter.c lets the
+# environment variable HD_TEST choose one case, whatever main() the file has.
+set(test_files "")
+if(HD_CMOCKA_FOUND)
+    file(GLOB test_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/test_*.c)
+    add_library(hd_test_filter OBJECT ${PROJECT_SOURCE_DIR}/tests/hd_test_filter.c)
+    target_link_libraries(hd_test_filter PRIVATE PkgConfig::HD_CMOCKA hd_flags)
+endif()
+foreach(file IN LISTS test_files)
+    get_filename_component(exe ${file} NAME_WE)
+    string(REGEX REPLACE "^test_" "" room ${exe})
+    add_executable(${exe} ${file})
+    target_include_directories(${exe} PRIVATE ${PROJECT_SOURCE_DIR}/src
+        ${PROJECT_SOURCE_DIR}/tests)
+    target_link_libraries(${exe} PRIVATE hd_test_filter heddle hd_flags PkgConfig::HD_CMOCKA)
+
+    if(room MATCHES "(gpu|cuda)")
+        set(label gpu)
+    else()
+        set(label unit)
+    endif()
+    # The cases are read from the source, so that ctest knows them before anything is built.
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+    file(READ ${file} text)
+    if(text MATCHES "#include \"(base/hd_threads|exec/)")
+        list(APPEND label threads) # what the thread sanitizer is for
+    endif()
+    set(cases "")
+    if(NOT text MATCHES "#define[^\n]*cmocka_unit_test")
+        string(REGEX MATCHALL "cmocka_unit_test[a-z_]*\\([ \n]*[A-Za-z0-9_]+" cases "${text}")
+        list(REMOVE_DUPLICATES cases)
+    endif()
+    if(NOT cases)
+        add_test(NAME ${room} COMMAND ${exe} WORKING_DIRECTORY ${PROJECT_BINARY_DIR})
+        set_tests_properties(${room} PROPERTIES LABELS "${label}" SKIP_RETURN_CODE 77 TIMEOUT 1200)
+    endif()
+    foreach(case IN LISTS cases)
+        string(REGEX REPLACE "^cmocka_unit_test[a-z_]*\\([ \n]*" "" case "${case}")
+        add_test(NAME ${room}.${case} COMMAND ${exe} WORKING_DIRECTORY ${PROJECT_BINARY_DIR})
+        set_tests_properties(${room}.${case} PROPERTIES
+            LABELS "${label}" ENVIRONMENT HD_TEST=${case} TIMEOUT 1200
+            FAIL_REGULAR_EXPRESSION "Running 0 test"
+            SKIP_REGULAR_EXPRESSION "SKIPPED . ${case}" SKIP_RETURN_CODE 77)
+    endforeach()
+endforeach()
+
+# --- lint: style and room rules, without a build.
+find_package(Python3 COMPONENTS Interpreter)
+if(Python3_FOUND)
+    foreach(check format files rooms cxx freestanding)
+        add_test(NAME lint.${check} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+            COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/tidy.py ${check})
+        set_tests_properties(lint.${check} PROPERTIES LABELS lint SKIP_RETURN_CODE 77)
+    endforeach()
+endif()
+
+# --- suites: cases that nobody in this project wrote; tests/run_suite.sh skips what is absent.
+function(hd_add_suite name)
+    add_test(NAME suite.${name} WORKING_DIRECTORY ${PROJECT_BINARY_DIR}
+        COMMAND ${PROJECT_SOURCE_DIR}/tests/run_suite.sh $<TARGET_FILE:heddle_cli> ${ARGN})
+    set_tests_properties(suite.${name} PROPERTIES LABELS suite SKIP_RETURN_CODE 77 TIMEOUT 2400)
+endfunction()
+if(TARGET heddle_cli)
+    hd_add_suite(gst gst statetest)
+    hd_add_suite(gst-constantinople gst-constantinople statetest)
+    hd_add_suite(eest-state eest-state statetest)
+    hd_add_suite(transactions tx-trie-rlp/TransactionTests txtest)
+    hd_add_suite(trie tx-trie-rlp/TrieTests trietest)
+    hd_add_suite(rlp tx-trie-rlp/RLPTests rlptest)
+    hd_add_suite(difficulty tx-trie-rlp/DifficultyTests difficultytest)
+    hd_add_suite(precompiles precompiles precompiletest)
+    hd_add_suite(step-traces step-traces tracetest)
+    hd_add_suite(t8n t8n @t8n_cases.sh)
+    # A suite uses all cores itself: two at a time would only fight for them.
+    set_tests_properties(suite.gst suite.gst-constantinople suite.eest-state suite.step-traces
+        suite.precompiles PROPERTIES RUN_SERIAL ON)
+endif()

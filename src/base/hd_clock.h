@@ -1,0 +1,12 @@
+/* hd_clock.h - time for measuring; never for anything whose result must be reproducible. */
+#ifndef HD_CLOCK_H
+#define HD_CLOCK_H
+
+#include "base/hd_base.h"
+
+/* Nanoseconds since some moment; never goes back. */
+uint64_t hd_clock_ns(void);
+/* Seconds since 1970. */
+uint64_t hd_clock_unix_s(void);
+
+#endif

@@ -1,0 +1,200 @@
+/* hd_threads.c - a pool of threads and the parallel for over it. */
+#define _GNU_SOURCE
+#include "base/hd_threads.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+/* Shared code keeps large frames (pairings, division) on the machine stack; say how much there is
+   instead of trusting a default that differs between systems. */
+#define STACK_SZ ((size_t)8 << 20)
+
+struct worker {
+    hd_pool *pool;
+    pthread_t thread;
+    uint32_t idx;
+};
+
+struct hd_pool {
+    pthread_mutex_t call_lock; /* one loop at a time */
+    pthread_mutex_t lock;      /* guards the fields down to is_closing */
+    pthread_cond_t work_cond;
+    pthread_cond_t done_cond;
+    uint64_t round;
+    uint32_t busy_cnt;
+    uint32_t is_closing;
+    /* The current loop; written before the round is published. */
+    hd_pool_fn *fn;
+    void *ctx;
+    size_t cnt;
+    size_t chunk_cnt;
+    size_t chunks;
+    atomic_size_t next_chunk;
+    atomic_size_t failed_chunk; /* the lowest that failed; chunks at first */
+    hd_err err;                 /* that chunk's error, under lock */
+    uint32_t thread_cnt;
+    struct worker *workers;
+};
+
+/* Set while this thread runs a loop's function, so that a loop inside a loop runs serially, as the
+   same worker, instead of waiting for itself. */
+static _Thread_local uint32_t is_inside;
+static _Thread_local uint32_t inside_idx;
+
+uint32_t hd_cpu_cnt(void) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) != 0)
+        return 1;
+    int cnt = CPU_COUNT(&set);
+    return cnt > 0 ? (uint32_t)cnt : 1;
+}
+
+static void run_chunks(hd_pool *pool, uint32_t worker_idx) {
+    is_inside = 1;
+    inside_idx = worker_idx;
+    for (;;) {
+        size_t chunk = atomic_fetch_add(&pool->next_chunk, 1);
+        /* Chunks are taken in order, so all below a failed one have been taken already. */
+        if (chunk >= pool->chunks || chunk > atomic_load(&pool->failed_chunk))
+            break;
+        size_t begin = chunk * pool->chunk_cnt;
+        size_t end = begin + HD_MIN(pool->chunk_cnt, pool->cnt - begin);
+        hd_err err = pool->fn(pool->ctx, begin, end, worker_idx);
+        if (err != HD_OK) {
+            pthread_mutex_lock(&pool->lock);
+            if (chunk < atomic_load(&pool->failed_chunk)) {
+                atomic_store(&pool->failed_chunk, chunk);
+                pool->err = err;
+            }
+            pthread_mutex_unlock(&pool->lock);
+        }
+    }
+    is_inside = 0;
+}
+
+static void *worker_main(void *arg) {
+    struct worker *worker = arg;
+    hd_pool *pool = worker->pool;
+    uint64_t seen_round = 0;
+    pthread_mutex_lock(&pool->lock);
+    for (;;) {
+        while (pool->round == seen_round && !pool->is_closing)
+            pthread_cond_wait(&pool->work_cond, &pool->lock);
+        if (pool->is_closing)
+            break;
+        seen_round = pool->round;
+        pthread_mutex_unlock(&pool->lock);
+        run_chunks(pool, worker->idx);
+        pthread_mutex_lock(&pool->lock);
+        if (--pool->busy_cnt == 0)
+            pthread_cond_signal(&pool->done_cond);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+hd_err hd_pool_open(hd_pool **out, uint32_t thread_cnt) {
+    *out = NULL;
+    if (thread_cnt == 0)
+        thread_cnt = HD_MIN(hd_cpu_cnt(), HD_POOL_THREADS_MAX);
+    if (thread_cnt > HD_POOL_THREADS_MAX)
+        return HD_ERR_LIMIT;
+    hd_pool *pool = calloc(1, sizeof *pool);
+    if (!pool)
+        return HD_ERR_NOMEM;
+    pthread_mutex_init(&pool->call_lock, NULL);
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->work_cond, NULL);
+    pthread_cond_init(&pool->done_cond, NULL);
+    pool->thread_cnt = 1;
+    pool->workers = calloc(thread_cnt, sizeof *pool->workers);
+    if (!pool->workers) {
+        hd_pool_close(pool);
+        return HD_ERR_NOMEM;
+    }
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_SZ);
+    hd_err err = HD_OK;
+    for (uint32_t i = 1; i < thread_cnt && err == HD_OK; i++) {
+        pool->workers[i].pool = pool;
+        pool->workers[i].idx = i;
+        if (pthread_create(&pool->workers[i].thread, &attr, worker_main, &pool->workers[i]) == 0)
+            pool->thread_cnt = i + 1;
+        else
+            err = HD_ERR_NOMEM;
+    }
+    pthread_attr_destroy(&attr);
+    if (err != HD_OK) {
+        hd_pool_close(pool);
+        return err;
+    }
+    *out = pool;
+    return HD_OK;
+}
+
+void hd_pool_close(hd_pool *pool) {
+    if (!pool)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    pool->is_closing = 1;
+    pthread_cond_broadcast(&pool->work_cond);
+    pthread_mutex_unlock(&pool->lock);
+    for (uint32_t i = 1; i < pool->thread_cnt; i++)
+        pthread_join(pool->workers[i].thread, NULL);
+    pthread_cond_destroy(&pool->done_cond);
+    pthread_cond_destroy(&pool->work_cond);
+    pthread_mutex_destroy(&pool->lock);
+    pthread_mutex_destroy(&pool->call_lock);
+    free(pool->workers);
+    free(pool);
+}
+
+uint32_t hd_pool_thread_cnt(const hd_pool *pool) { return pool ? pool->thread_cnt : 1; }
+
+hd_err hd_pool_for(hd_pool *pool, size_t cnt, size_t chunk_cnt, hd_pool_fn *fn, void *ctx) {
+    uint32_t thread_cnt = hd_pool_thread_cnt(pool);
+    if (cnt == 0)
+        return HD_OK;
+    if (chunk_cnt == 0) /* several chunks for each worker even out unequal work */
+        chunk_cnt = HD_MAX(cnt / (8 * (size_t)thread_cnt), 1);
+    if (!pool || is_inside) {
+        uint32_t worker_idx = is_inside ? inside_idx : 0;
+        for (size_t begin = 0; begin < cnt;) {
+            size_t end = begin + HD_MIN(chunk_cnt, cnt - begin);
+            hd_err err = fn(ctx, begin, end, worker_idx);
+            if (err != HD_OK)
+                return err;
+            begin = end;
+        }
+        return HD_OK;
+    }
+
+    pthread_mutex_lock(&pool->call_lock);
+    pool->fn = fn;
+    pool->ctx = ctx;
+    pool->cnt = cnt;
+    pool->chunk_cnt = chunk_cnt;
+    pool->chunks = cnt / chunk_cnt + (cnt % chunk_cnt != 0);
+    pool->err = HD_OK;
+    atomic_store(&pool->next_chunk, 0);
+    atomic_store(&pool->failed_chunk, pool->chunks);
+    pthread_mutex_lock(&pool->lock);
+    pool->busy_cnt = thread_cnt - 1;
+    pool->round++;
+    pthread_cond_broadcast(&pool->work_cond);
+    pthread_mutex_unlock(&pool->lock);
+
+    run_chunks(pool, 0);
+
+    pthread_mutex_lock(&pool->lock);
+    while (pool->busy_cnt != 0)
+        pthread_cond_wait(&pool->done_cond, &pool->lock);
+    hd_err err = pool->err;
+    pthread_mutex_unlock(&pool->lock);
+    pthread_mutex_unlock(&pool->call_lock);
+    return err;
+}

@@ -1,0 +1,27 @@
+/* hd_cmd.h - the commands of `heddle`: one function each, called with its own argc and argv. */
+#ifndef HD_CMD_H
+#define HD_CMD_H
+
+/* Each returns the process's exit status. argv[0] is the command's name. */
+#define HD_COMMANDS(X) /* name, function, what it does */ \
+    X("demo", hd_cmd_demo, "run a showcase: a token, many transfers, every backend") \
+    X("run", hd_cmd_run, "run bytecode and print what it did") \
+    X("statetest", hd_cmd_statetest, "run official state tests") \
+    X("tracetest", hd_cmd_tracetest, "compare step traces with go-ethereum's") \
+    X("t8n", hd_cmd_t8n, "state transition tool, as go-ethereum's evm t8n") \
+    X("t8n-server", hd_cmd_t8n_server, "t8n over HTTP") \
+    X("txtest", hd_cmd_txtest, "run official transaction tests") \
+    X("trietest", hd_cmd_trietest, "run official trie tests") \
+    X("rlptest", hd_cmd_rlptest, "run official RLP tests") \
+    X("difficultytest", hd_cmd_difficultytest, "run official difficulty tests") \
+    X("precompiletest", hd_cmd_precompiletest, "run go-ethereum's precompile vectors") \
+    X("bench", hd_cmd_bench, "measure executions a second on each backend") \
+    X("devices", hd_cmd_devices, "list the backends and GPUs that can be used")
+
+/* TODO at wiring: the attribute lets a binary link while a command is not written yet; it then is
+   neither listed nor found. */
+#define HD_X(name, fn, text) int fn(int argc, char **argv) __attribute__((weak));
+HD_COMMANDS(HD_X)
+#undef HD_X
+
+#endif

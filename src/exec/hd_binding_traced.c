@@ -1,0 +1,84 @@
+/* hd_binding_traced.c - the core for the CPU with every step reported (EIP-3155). */
+#define HD_LANE_TILE 1
+#define HD_CORE_GOTO 1
+#define HD_CORE_TRACE 1
+#define HD_CORE_RUN core_run
+#define HD_BINDING_NAME hd_binding_traced
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "exec/hd_binding.h"
+
+struct hd_vm;
+
+/* The step that has begun and is reported when the next one begins. */
+typedef struct {
+    struct hd_vm *vm;
+    const hd_binding_job *job;
+    hd_trace_step step;
+    hd_u256 stack[1024];
+    uint32_t has_step;
+} trace_state;
+
+static void trace_begin(trace_state *t, struct hd_vm *vm, const hd_binding_job *job);
+static void trace_end(trace_state *t);
+static void trace_free(trace_state *t);
+
+#include "exec/hd_binding.inc"
+
+static void trace_begin(trace_state *t, struct hd_vm *vm, const hd_binding_job *job) {
+    t->vm = vm;
+    t->job = job;
+    t->has_step = 0;
+    vm->trace = t;
+}
+
+static void trace_free(trace_state *t) {
+    t->vm->trace = NULL;
+}
+
+/* Whether the machine knows an instruction's cost better than the difference of gas. */
+static int is_costed(uint32_t op) {
+    return op == HD_OP_CALL || op == HD_OP_CALLCODE || op == HD_OP_DELEGATECALL ||
+           op == HD_OP_STATICCALL || op == HD_OP_CREATE || op == HD_OP_CREATE2 ||
+           op == HD_OP_STOP || op == HD_OP_RETURN || op == HD_OP_REVERT ||
+           op == HD_OP_SELFDESTRUCT;
+}
+
+static void trace_flush(trace_state *t, uint64_t gas) {
+    if (!t->has_step)
+        return;
+    t->has_step = 0;
+    uint32_t error = t->vm->step_error;
+    t->vm->step_error = 0;
+    t->step.error = error == HD_EVM_ERR_REVERTED ? 0 : error;
+    t->step.gas_cost = error || is_costed(t->step.op) ? t->vm->step_cost : t->step.gas - gas;
+    t->job->trace(t->job->trace_ctx, &t->step);
+}
+
+static void trace_end(trace_state *t) {
+    trace_flush(t, (uint64_t)t->vm->f.gas);
+}
+
+static void hd_core_trace_step(hd_vm *vm, uint32_t pc, uint8_t op, int64_t gas) {
+    trace_state *t = vm->trace;
+    /* A suspended instruction begins again: it is one step. */
+    if (t->has_step && t->step.pc == pc && t->step.depth == vm->s.depth + 1 &&
+        t->step.gas == (uint64_t)gas && t->step.op == op && op != HD_OP_JUMPDEST && op != HD_OP_JUMP)
+        return;
+    trace_flush(t, (uint64_t)gas);
+    t->step.stack_cnt = stack_cnt(vm);
+    memcpy(t->stack, vm->sb, (size_t)t->step.stack_cnt * 32);
+    t->step.stack = t->stack;
+    t->step.pc = pc;
+    t->step.gas = (uint64_t)gas;
+    t->step.gas_cost = 0;
+    t->step.refund = vm->s.refund > 0 ? (uint64_t)vm->s.refund : 0;
+    t->step.memory_sz = vm->f.mem_sz;
+    t->step.memory = NULL; /* a copy a step would cost more than the run */
+    t->step.depth = vm->s.depth + 1;
+    t->step.op = op;
+    t->step.error = 0;
+    t->has_step = 1;
+}

@@ -1,0 +1,327 @@
+/* hd_exec.c - the backends' table, and the host backend: a batch over a pool of threads. */
+#include "exec/hd_exec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hd_clock.h"
+#include "base/hd_threads.h"
+#include "exec/hd_binding.h"
+#include "exec/hd_exec_cuda.h"
+#include "exec/hd_lane_memory.h"
+
+/* Where auto takes the device: below this the copies cost more than the host's run. */
+#define AUTO_CUDA_TX_MIN 4096u
+
+struct hd_exec {
+    uint32_t backend;
+    uint32_t is_auto;
+    uint32_t worker_cnt;
+    hd_pool *pool;
+    hd_lane_memory *lanes; /* one a worker */
+    hd_results *parts;     /* one a worker */
+    hd_lane_memory trace_lane;
+    int has_trace_lane;
+    hd_exec_cuda *cuda;
+    hd_trace_fn trace;
+    void *trace_ctx;
+    uint32_t *tx_worker; /* which worker ran a transaction */
+    size_t tx_worker_max;
+};
+
+const char *hd_tx_status_name(uint32_t status) {
+    static const char *const names[] = {
+#define HD_X(name, text) text,
+        HD_TX_STATUS(HD_X)
+#undef HD_X
+    };
+    return status < HD_TX_STATUS_CNT ? names[status] : "unknown status";
+}
+
+const char *hd_evm_error_name(uint32_t error) {
+    static const char *const names[] = {
+#define HD_X(name, text) text,
+        HD_EVM_ERRORS(HD_X)
+#undef HD_X
+    };
+    return error < HD_EVM_ERR_CNT ? names[error] : "unknown error";
+}
+
+/* ---- results ---- */
+
+static hd_err array_reserve(void **p, size_t *max, size_t cnt, size_t item_sz) {
+    if (cnt <= *max && *p)
+        return HD_OK;
+    size_t want = *max + *max / 2 + 16;
+    if (want < cnt)
+        want = cnt;
+    if (want > SIZE_MAX / item_sz)
+        return HD_ERR_NOMEM;
+    void *q = realloc(*p, want * item_sz);
+    if (!q)
+        return HD_ERR_NOMEM;
+    *p = q;
+    *max = want;
+    return HD_OK;
+}
+
+hd_err hd_results_reserve(hd_results *r, size_t account_cnt, size_t slot_cnt, size_t log_cnt,
+                          size_t bytes_sz) {
+    hd_err err = array_reserve((void **)&r->accounts, &r->account_max, r->account_cnt + account_cnt,
+                               sizeof(*r->accounts));
+    if (err == HD_OK)
+        err = array_reserve((void **)&r->slots, &r->slot_max, r->slot_cnt + slot_cnt,
+                            sizeof(*r->slots));
+    if (err == HD_OK)
+        err = array_reserve((void **)&r->logs, &r->log_max, r->log_cnt + log_cnt, sizeof(*r->logs));
+    if (err == HD_OK)
+        err = array_reserve((void **)&r->bytes, &r->bytes_max, r->bytes_sz + bytes_sz, 1);
+    return err;
+}
+
+static void results_clear(hd_results *r) {
+    r->receipt_cnt = r->account_cnt = r->slot_cnt = r->log_cnt = r->bytes_sz = 0;
+    r->kernel_ns = r->total_ns = 0;
+    r->launch_cnt = r->retry_cnt = 0;
+}
+
+void hd_results_free(hd_results *r) {
+    free(r->receipts);
+    free(r->accounts);
+    free(r->slots);
+    free(r->logs);
+    free(r->bytes);
+    memset(r, 0, sizeof(*r));
+}
+
+/* ---- the batch's offsets come from strangers ---- */
+static int range_is_inside(uint64_t off, uint64_t sz, size_t all) {
+    return off <= all && sz <= all - off;
+}
+
+static int tx_is_sound(const hd_batch *b, const hd_tx *tx) {
+    return tx->world_idx < b->world_cnt && tx->env_idx < b->env_cnt &&
+           range_is_inside(tx->data_off, tx->data_sz, b->data_sz) &&
+           range_is_inside(tx->access_off, tx->access_sz, b->data_sz) &&
+           range_is_inside(tx->auth_off, (uint64_t)tx->auth_cnt * sizeof(hd_auth), b->data_sz) &&
+           (tx->auth_cnt == 0 || tx->auth_off % 8 == 0) &&
+           range_is_inside(tx->blob_off, (uint64_t)tx->blob_cnt * 32, b->data_sz) &&
+           tx->gas_limit <= INT64_MAX && b->envs[tx->env_idx].fork < HD_FORK_CNT;
+}
+
+/* ---- the host backend ---- */
+typedef struct {
+    hd_exec *x;
+    hd_results *out;
+    const hd_batch *batch;
+    hd_binding_fn *fn;
+} host_job;
+
+static hd_err host_chunk(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    host_job *h = ctx;
+    hd_binding_job job = {.batch = h->batch, .export_flags = h->batch->flags};
+    hd_results *part = h->x->worker_cnt == 1 ? h->out : &h->x->parts[worker_idx];
+    for (size_t i = begin; i < end; i++) {
+        job.tx_idx = (uint32_t)i;
+        hd_err err = h->fn(&h->out->receipts[i], part, &h->x->lanes[worker_idx], &job);
+        if (err != HD_OK)
+            return err;
+        if (h->x->worker_cnt > 1)
+            h->x->tx_worker[i] = worker_idx;
+    }
+    return HD_OK;
+}
+
+/* Brings what the workers collected into transaction order. */
+static hd_err host_gather(hd_exec *x, hd_results *out, size_t tx_cnt) {
+    size_t accounts = 0, slots = 0, logs = 0, bytes = 0;
+    for (uint32_t w = 0; w < x->worker_cnt; w++) {
+        accounts += x->parts[w].account_cnt;
+        slots += x->parts[w].slot_cnt;
+        logs += x->parts[w].log_cnt;
+        bytes += x->parts[w].bytes_sz;
+    }
+    hd_err err = hd_results_reserve(out, accounts, slots, logs, bytes);
+    if (err != HD_OK)
+        return err;
+    for (size_t i = 0; i < tx_cnt; i++) {
+        hd_receipt *r = &out->receipts[i];
+        const hd_results *p = &x->parts[x->tx_worker[i]];
+        uint64_t shift = out->bytes_sz - r->output_off, sz = r->output_sz;
+        memcpy(out->accounts + out->account_cnt, p->accounts + r->account_off,
+               r->account_cnt * sizeof(*p->accounts));
+        memcpy(out->slots + out->slot_cnt, p->slots + r->slot_off, r->slot_cnt * sizeof(*p->slots));
+        memcpy(out->logs + out->log_cnt, p->logs + r->log_off, r->log_cnt * sizeof(*p->logs));
+        for (uint32_t k = 0; k < r->account_cnt; k++) {
+            hd_account_diff *a = &out->accounts[out->account_cnt + k];
+            a->code_off += shift;
+            sz += a->code_sz;
+        }
+        for (uint32_t k = 0; k < r->log_cnt; k++) {
+            hd_log_entry *l = &out->logs[out->log_cnt + k];
+            l->data_off += shift;
+            sz += l->data_sz;
+        }
+        if (sz)
+            memcpy(out->bytes + out->bytes_sz, p->bytes + r->output_off, sz);
+        r->output_off = out->bytes_sz;
+        r->account_off = out->account_cnt;
+        r->slot_off = out->slot_cnt;
+        r->log_off = out->log_cnt;
+        out->bytes_sz += sz;
+        out->account_cnt += r->account_cnt;
+        out->slot_cnt += r->slot_cnt;
+        out->log_cnt += r->log_cnt;
+    }
+    return HD_OK;
+}
+
+static hd_err host_run(hd_exec *x, hd_results *out, const hd_batch *batch) {
+    host_job h = {.x = x, .out = out, .batch = batch};
+    h.fn = x->backend == HD_BACKEND_TILED ? hd_binding_tiled : hd_binding_plain;
+    if (x->worker_cnt > 1) {
+        if (batch->tx_cnt > x->tx_worker_max) {
+            uint32_t *p = realloc(x->tx_worker, (size_t)batch->tx_cnt * sizeof(*p));
+            if (!p)
+                return HD_ERR_NOMEM;
+            x->tx_worker = p;
+            x->tx_worker_max = batch->tx_cnt;
+        }
+        for (uint32_t w = 0; w < x->worker_cnt; w++)
+            results_clear(&x->parts[w]);
+    }
+    size_t chunk = batch->tx_cnt / (x->worker_cnt * 8) + 1;
+    hd_err err = hd_pool_for(x->pool, batch->tx_cnt, HD_MIN(chunk, 1024), host_chunk, &h);
+    if (err == HD_OK && x->worker_cnt > 1)
+        err = host_gather(x, out, batch->tx_cnt);
+    return err;
+}
+
+static hd_err trace_run(hd_exec *x, hd_results *out, const hd_batch *batch, hd_trace_fn fn,
+                        void *ctx) {
+    if (!x->has_trace_lane) {
+        hd_err err = hd_lane_memory_open(&x->trace_lane, 1);
+        if (err != HD_OK)
+            return err;
+        x->has_trace_lane = 1;
+    }
+    hd_binding_job job = {
+        .batch = batch, .export_flags = batch->flags, .trace = fn, .trace_ctx = ctx};
+    for (uint32_t i = 0; i < batch->tx_cnt; i++) {
+        job.tx_idx = i;
+        hd_err err = hd_binding_traced(&out->receipts[i], out, &x->trace_lane, &job);
+        if (err != HD_OK)
+            return err;
+    }
+    return HD_OK;
+}
+
+/* ---- handles ---- */
+static hd_err host_open(hd_exec *x, uint32_t threads) {
+    hd_err err = hd_pool_open(&x->pool, threads);
+    if (err != HD_OK)
+        return err;
+    x->worker_cnt = hd_pool_thread_cnt(x->pool);
+    x->lanes = calloc(x->worker_cnt, sizeof(*x->lanes));
+    x->parts = calloc(x->worker_cnt, sizeof(*x->parts));
+    if (!x->lanes || !x->parts)
+        return HD_ERR_NOMEM;
+    for (uint32_t w = 0; w < x->worker_cnt; w++) {
+        err = hd_lane_memory_open(&x->lanes[w], x->backend == HD_BACKEND_TILED ? 32 : 1);
+        if (err != HD_OK)
+            return err;
+    }
+    return HD_OK;
+}
+
+hd_err hd_exec_open(hd_exec **out, const hd_exec_options *options) {
+    hd_exec *x = calloc(1, sizeof(*x));
+    hd_err err = HD_OK;
+    if (!x)
+        return HD_ERR_NOMEM;
+    x->trace = options->trace;
+    x->trace_ctx = options->trace_ctx;
+    x->is_auto = options->backend == HD_BACKEND_AUTO;
+    x->backend = x->is_auto ? HD_BACKEND_HOST : options->backend;
+#ifdef HD_WITH_CUDA
+    if (x->is_auto || x->backend == HD_BACKEND_CUDA) {
+        err = hd_exec_cuda_open(&x->cuda);
+        if (err != HD_OK && x->is_auto)
+            err = HD_OK; /* no device: the host serves */
+        else if (err == HD_OK)
+            x->backend = HD_BACKEND_CUDA;
+    }
+#else
+    if (x->backend == HD_BACKEND_CUDA)
+        err = HD_ERR_ABSENT;
+#endif
+    if (err == HD_OK && (x->is_auto || x->backend != HD_BACKEND_CUDA))
+        err = host_open(x, options->threads);
+    if (err != HD_OK) {
+        hd_exec_close(x);
+        return err;
+    }
+    *out = x;
+    return HD_OK;
+}
+
+void hd_exec_close(hd_exec *x) {
+    if (!x)
+        return;
+    hd_pool_close(x->pool);
+    for (uint32_t w = 0; w < x->worker_cnt; w++) {
+        if (x->lanes)
+            hd_lane_memory_close(&x->lanes[w]);
+        if (x->parts)
+            hd_results_free(&x->parts[w]);
+    }
+    if (x->has_trace_lane)
+        hd_lane_memory_close(&x->trace_lane);
+#ifdef HD_WITH_CUDA
+    hd_exec_cuda_close(x->cuda);
+#endif
+    free(x->lanes);
+    free(x->parts);
+    free(x->tx_worker);
+    free(x);
+}
+
+uint32_t hd_exec_backend(const hd_exec *x) {
+    return x->backend;
+}
+
+static hd_err exec_run(hd_exec *x, hd_results *out, const hd_batch *batch, hd_trace_fn trace,
+                       void *ctx) {
+    uint64_t begin_ns = hd_clock_ns();
+    results_clear(out);
+    for (uint32_t i = 0; i < batch->tx_cnt; i++)
+        if (!tx_is_sound(batch, &batch->txs[i]))
+            return HD_ERR_LIMIT;
+    hd_err err = array_reserve((void **)&out->receipts, &out->receipt_max, batch->tx_cnt,
+                               sizeof(*out->receipts));
+    if (err != HD_OK)
+        return err;
+    if (trace)
+        err = trace_run(x, out, batch, trace, ctx);
+#ifdef HD_WITH_CUDA
+    else if (x->cuda && (!x->is_auto || batch->tx_cnt >= AUTO_CUDA_TX_MIN))
+        err = hd_exec_cuda_run(x->cuda, out, batch);
+#endif
+    else
+        err = host_run(x, out, batch);
+    if (err != HD_OK) {
+        results_clear(out);
+        return err;
+    }
+    out->receipt_cnt = batch->tx_cnt;
+    out->total_ns = hd_clock_ns() - begin_ns;
+    return HD_OK;
+}
+
+hd_err hd_exec_run(hd_exec *x, hd_results *out, const hd_batch *batch) {
+    return exec_run(x, out, batch, x->trace, x->trace_ctx);
+}
+
+hd_err hd_exec_trace(hd_exec *x, hd_results *out, const hd_batch *batch, hd_trace_fn fn, void *ctx) {
+    return exec_run(x, out, batch, fn, ctx);
+}

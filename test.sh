@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# test.sh - builds Heddle with assertions and runs every test. The last line counts them.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+. tools/lib.sh
+
+yes=0
+case ${1:-} in
+-h | --help)
+    echo "Usage: ./test.sh [--yes] [CTEST ARGUMENT...]      for example: ./test.sh -L unit"
+    echo "--yes installs missing packages without asking. The official suites are looked for in"
+    echo "\$HEDDLE_FIXTURES, else in ~/.cache/heddle/fixtures; HEDDLE_REQUIRE_FIXTURES=1 makes"
+    echo "their absence a failure."
+    exit 0
+    ;;
+--yes | -y)
+    yes=1
+    shift
+    ;;
+esac
+hd_need "$yes" "${HD_BUILD_NEEDS[@]}" "${HD_TEST_NEEDS[@]}"
+hd_build dev
+report=$PWD/build/dev/tests.xml
+rm -f "$report"
+status=0
+ctest --preset dev --parallel "$(nproc)" --output-junit "$report" "$@" || status=$?
+python3 tools/test_summary.py "$report" || status=1
+exit "$status"
