@@ -323,8 +323,7 @@ static void bls_and_kzg_agree_with_inlined_vectors(void **state) {
 
 /* a * b * 2^-384 mod p by halving, one bit at a time: slow, and plain enough to trust. */
 static void slow_mont_mul(hd_bls_fp *r, const hd_bls_fp *a, const hd_bls_fp *b) {
-    static const uint64_t p[6] = {HD_BLS_P0, HD_BLS_P1, HD_BLS_P2,
-                                  HD_BLS_P3, HD_BLS_P4, HD_BLS_P5};
+    static const uint64_t p[6] = {HD_BLS_P0, HD_BLS_P1, HD_BLS_P2, HD_BLS_P3, HD_BLS_P4, HD_BLS_P5};
     hd_bls_fp t;
     memset(&t, 0, sizeof(t));
     for (int bit = 0; bit < 384; bit++) {
@@ -393,8 +392,7 @@ static void bls_inverses_multiply_to_one(void **state) {
 }
 
 static void bls_frobenius_is_the_power_p(void **state) {
-    static const uint64_t p[6] = {HD_BLS_P0, HD_BLS_P1, HD_BLS_P2,
-                                  HD_BLS_P3, HD_BLS_P4, HD_BLS_P5};
+    static const uint64_t p[6] = {HD_BLS_P0, HD_BLS_P1, HD_BLS_P2, HD_BLS_P3, HD_BLS_P4, HD_BLS_P5};
     hd_bls_fp12 a, t, f;
     (void)state;
     random_fp12(&a);
@@ -697,15 +695,15 @@ static void bls_counts_of_zero_are_invalid(void **state) {
 
 /* From Ethereum's trusted_setup.txt (the KZG ceremony; npm package c-kzg 4.1.0): the second of its
    G2 points, and the second and third of its monomial G1 points, tau and tau^2 times G1. */
-#define SETUP_G2_1                                                                                 \
-    "b5bfd7dd8cdeb128843bc287230af38926187075cbfbefa81009a2ce615ac53d"                             \
-    "2914e5870cb452d2afaaab24f3499f72185cbfee53492714734429b7b38608e2"                             \
+#define SETUP_G2_1 \
+    "b5bfd7dd8cdeb128843bc287230af38926187075cbfbefa81009a2ce615ac53d" \
+    "2914e5870cb452d2afaaab24f3499f72185cbfee53492714734429b7b38608e2" \
     "3926c911cceceac9a36851477ba4c60b087041de621000edc98edada20c1def2"
-#define SETUP_G1_1                                                                                 \
-    "ad3eb50121139aa34db1d545093ac9374ab7bca2c0f3bf28e27c8dcd8fc7cb42"                             \
+#define SETUP_G1_1 \
+    "ad3eb50121139aa34db1d545093ac9374ab7bca2c0f3bf28e27c8dcd8fc7cb42" \
     "d25926fc0c97b336e9f0fb35e5a04c81"
-#define SETUP_G1_2                                                                                 \
-    "8029c8ce0d2dce761a7f29c2df2290850c85bdfaec2955626d7acc8864aeb01f"                             \
+#define SETUP_G1_2 \
+    "8029c8ce0d2dce761a7f29c2df2290850c85bdfaec2955626d7acc8864aeb01f" \
     "e16c9e156863dc63b6c22553910e27c1"
 
 static void compress_e1(uint8_t *out, const hd_bls_e1_affine *p) {

@@ -110,7 +110,7 @@ request 0x5b600056 0x7fffffffffffff00 | post
 check "a program that never ends is stopped" status_is 503
 # MSTORE at 2^31 and then at 2^32 - 2^10, with all the gas there is
 request 0x600163800000005260016380000000f3 0x7fffffffffffff00 | post
-check "a program that wants much memory gets an answer" grep -q '^HTTP/1.1 [25]00 ' "$work/answer"
+check "a program that wants much memory gets an answer" grep -Eq '^HTTP/1.1 (200|500|503) ' "$work/answer"
 
 for _ in $(seq 12); do # more clients than workers that say nothing
     (exec 3<>"/dev/tcp/127.0.0.1/$port" && sleep 0.5) 2>/dev/null &

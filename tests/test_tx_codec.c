@@ -1,4 +1,5 @@
-/* test_tx_codec.c - transactions on the wire: every type, hostile bytes, signatures, static rules. */
+/* test_tx_codec.c - transactions on the wire: every type, hostile bytes, signatures, static rules.
+ */
 #include "evm/hd_tx_codec.h"
 
 #include <stdlib.h>
@@ -95,7 +96,8 @@ static void free_sample(sample *s) {
     hd_buf_free(&s->raw);
 }
 
-static int decode(hd_tx *tx, hd_tx_envelope *envelope, hd_buf *data, const uint8_t *raw, size_t sz) {
+static int decode(hd_tx *tx, hd_tx_envelope *envelope, hd_buf *data, const uint8_t *raw,
+                  size_t sz) {
     hd_msg msg = {""};
     hd_err err = hd_tx_decode(tx, envelope, data, &msg, (hd_span){raw, sz});
     if (err != HD_OK)
@@ -217,7 +219,8 @@ static void every_cut_transaction_is_refused(void **state) {
         hd_buf data = {0};
         make_sample(&s, type, 0);
         for (size_t sz = 0; sz < s.raw.sz; sz++) {
-            uint8_t *copy = malloc(sz + 1); /* of the exact size, so that a sanitizer sees a step beyond */
+            uint8_t *copy =
+                malloc(sz + 1); /* of the exact size, so that a sanitizer sees a step beyond */
             assert_non_null(copy);
             copy = realloc(copy, sz ? sz : 1);
             memcpy(copy, s.raw.data, sz);
@@ -415,7 +418,8 @@ static void intrinsic_gas_follows_the_forks(void **state) {
     sample s;
     make_sample(&s, HD_TX_LEGACY, 1); /* one zero byte, eight others */
     assert_int_equal(hd_tx_intrinsic(&s.tx, s.data.data, HD_FORK_FRONTIER).gas, 21000 + 4 + 8 * 68);
-    assert_int_equal(hd_tx_intrinsic(&s.tx, s.data.data, HD_FORK_HOMESTEAD).gas, 53000 + 4 + 8 * 68);
+    assert_int_equal(hd_tx_intrinsic(&s.tx, s.data.data, HD_FORK_HOMESTEAD).gas,
+                     53000 + 4 + 8 * 68);
     assert_int_equal(hd_tx_intrinsic(&s.tx, s.data.data, HD_FORK_ISTANBUL).gas, 53000 + 4 + 8 * 16);
     assert_int_equal(hd_tx_intrinsic(&s.tx, s.data.data, HD_FORK_SHANGHAI).gas,
                      53000 + 4 + 8 * 16 + 2);

@@ -94,6 +94,11 @@ HD_INL void hd_copy(void *dst, const void *src, size_t sz) {
 
 HD_INL void hd_zero(void *dst, size_t sz) {
 #if HD_ON_DEVICE || defined(__CUDACC__)
+    if ((((size_t)dst | sz) & 7) == 0) {
+        for (size_t i = 0; i < sz / 8; i++)
+            ((uint64_t *)dst)[i] = 0;
+        return;
+    }
     for (size_t i = 0; i < sz; i++)
         ((uint8_t *)dst)[i] = 0;
 #else

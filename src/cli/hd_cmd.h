@@ -18,9 +18,7 @@
     X("bench", hd_cmd_bench, "measure executions a second on each backend") \
     X("devices", hd_cmd_devices, "list the backends and GPUs that can be used")
 
-/* TODO at wiring: the attribute lets a binary link while a command is not written yet; it then is
-   neither listed nor found. */
-#define HD_X(name, fn, text) int fn(int argc, char **argv) __attribute__((weak));
+#define HD_X(name, fn, text) int fn(int argc, char **argv);
 HD_COMMANDS(HD_X)
 #undef HD_X
 

@@ -56,9 +56,7 @@ typedef struct {
 } demo_run;
 
 static const char *backend_name(uint32_t backend) {
-    return backend == HD_BACKEND_CUDA    ? "cuda"
-           : backend == HD_BACKEND_TILED ? "tiled"
-                                         : "host";
+    return backend == HD_BACKEND_CUDA ? "cuda" : backend == HD_BACKEND_TILED ? "tiled" : "host";
 }
 
 /* Makes the workload and runs it; the state goes when the root is known. */
@@ -143,9 +141,9 @@ static void print_json(const demo_options *o, const demo_run *r, const demo_run 
            (unsigned long long)s->rerun_cnt, (unsigned long long)s->serial_cnt);
     printf("\"backend\":\"%s\",\"state_root\":\"%s\",\"check\":%s}\n", backend_name(r->backend),
            root,
-           !serial                                                       ? "null"
+           !serial                                                ? "null"
            : memcmp(&serial->root, &r->root, sizeof r->root) == 0 ? "true"
-                                                                         : "false");
+                                                                  : "false");
 }
 
 static int fail(const char *what, hd_err err) {
@@ -169,9 +167,7 @@ int hd_cmd_demo(int argc, char **argv) {
             break;
         case OPTION_SEED: is_right = hd_cli_u64(&o.seed, &cli, 0, UINT64_MAX); break;
         case OPTION_BACKEND: is_right = hd_cli_backend(&o.backend, &cli, 0); break;
-        case OPTION_THREADS:
-            is_right = hd_cli_u64(&o.threads, &cli, 1, HD_POOL_THREADS_MAX);
-            break;
+        case OPTION_THREADS: is_right = hd_cli_u64(&o.threads, &cli, 1, HD_POOL_THREADS_MAX); break;
         case OPTION_CHUNK:
             is_right = hd_cli_u64(&o.chunk_cnt, &cli, 1, HD_ORDERED_CHUNK_MAX);
             break;

@@ -19,7 +19,8 @@ static const hd_cli_option options[] = {
 static const hd_cli_spec spec = {
     "devices",
     "[OPTION...]",
-    "List the backends: host (CPU cores), tiled (the GPU's memory layout on the CPU, for tests), and\n"
+    "List the backends: host (CPU cores), tiled (the GPU's memory layout on the CPU, for tests), "
+    "and\n"
     "cuda with its devices. The first device is the one that --backend cuda uses.",
     "heddle devices --json",
     options,

@@ -1,4 +1,5 @@
-/* hd_cmd_difficultytest.c - `heddle difficultytest`: the official proof-of-work difficulty tests. */
+/* hd_cmd_difficultytest.c - `heddle difficultytest`: the official proof-of-work difficulty tests.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,8 +46,8 @@ static int rules_by_fork(uint32_t *rules, const char *fork) {
     return 0;
 }
 
-/* The old files (BasicTests) name no fork: they follow a network's history up to Constantinople, which
-   was the newest fork when they were made. */
+/* The old files (BasicTests) name no fork: they follow a network's history up to Constantinople,
+   which was the newest fork when they were made. */
 typedef struct {
     const char *file;
     const char *name;
@@ -97,10 +98,10 @@ static void bad_input(run *r, const hd_msg *msg) {
 
 /* Old files give the hash of the parent's ommers, new ones 0 or 1. */
 static hd_err read_has_ommers(uint32_t *out, hd_msg *msg, hd_json val) {
-    static const uint8_t empty_list_hash[32] = {
-        0x1d, 0xcc, 0x4d, 0xe8, 0xde, 0xc7, 0x5d, 0x7a, 0xab, 0x85, 0xb5, 0x67, 0xb6, 0xcc,
-        0xd4, 0x1a, 0xd3, 0x12, 0x45, 0x1b, 0x94, 0x8a, 0x74, 0x13, 0xf0, 0xa1, 0x42, 0xfd,
-        0x40, 0xd4, 0x93, 0x47};
+    static const uint8_t empty_list_hash[32] = {0x1d, 0xcc, 0x4d, 0xe8, 0xde, 0xc7, 0x5d, 0x7a,
+                                                0xab, 0x85, 0xb5, 0x67, 0xb6, 0xcc, 0xd4, 0x1a,
+                                                0xd3, 0x12, 0x45, 0x1b, 0x94, 0x8a, 0x74, 0x13,
+                                                0xf0, 0xa1, 0x42, 0xfd, 0x40, 0xd4, 0x93, 0x47};
     hd_hash word;
     hd_err err = hd_json_num(&word, msg, val);
     if (err != HD_OK)
@@ -205,8 +206,9 @@ int hd_cmd_difficultytest(int argc, char **argv) {
     static const hd_cli_spec spec = {
         .command = "difficultytest",
         .usage = "PATH...",
-        .about = "Runs official difficulty tests: DifficultyTests and BasicTests/difficulty*.json.\n"
-                 "PATH is a file or a folder.",
+        .about =
+            "Runs official difficulty tests: DifficultyTests and BasicTests/difficulty*.json.\n"
+            "PATH is a file or a folder.",
         .example = "heddle difficultytest fixtures/tx-trie-rlp/DifficultyTests"};
     hd_cli cli;
     int id;

@@ -208,7 +208,8 @@ static int compare_u64(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Runs the batch bench_cnt times; the median tells the usual cost whatever else the machine does. */
+/* Runs the batch bench_cnt times; the median tells the usual cost whatever else the machine does.
+ */
 static hd_err bench(uint64_t *median_ns, uint64_t *fastest_ns, hd_exec *x, hd_results *res,
                     const hd_batch *batch, uint64_t bench_cnt) {
     uint64_t *times = calloc(bench_cnt, sizeof *times);
@@ -342,9 +343,9 @@ static int read_options(job *j, hd_cli *cli) {
             if (j->has_code)
                 return hd_cli_wrong(cli, "code is given twice");
             j->has_code = 1;
-            is_good = id == OPT_CODE_FILE ? read_code_file(&j->code, cli)
-                                          : read_hex(&j->code, cli, cli->option, cli->value,
-                                                     strlen(cli->value));
+            is_good = id == OPT_CODE_FILE
+                          ? read_code_file(&j->code, cli)
+                          : read_hex(&j->code, cli, cli->option, cli->value, strlen(cli->value));
             break;
         case OPT_CREATE:
             j->is_create = 1;

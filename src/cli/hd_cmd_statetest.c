@@ -19,7 +19,8 @@
 
 /* Bytes of JSON in one chunk of files, and transactions in one batch. A file is never split over
    chunks, so one chunk's memory is bounded by this plus the largest file. */
-#define CHUNK_SZ_HOST (1ull << 16) /* small: a few cases take seconds, and threads should share them */
+#define CHUNK_SZ_HOST \
+    (1ull << 16) /* small: a few cases take seconds, and threads should share them */
 #define CHUNK_SZ_CUDA (16ull << 20)
 #define BATCH_CNT_HOST 4096u
 #define BATCH_CNT_CUDA 65536u
@@ -241,9 +242,9 @@ static void put_case(suite *su, worker *w, hd_cli_part *part, const hd_state_cas
     hd_msg why = {""};
     char extra[192];
     hd_cli_case_name named = {hd_state_cases_text(&w->cases, k->name_off),
-                         su->files.paths[k->path_idx],
-                         hd_state_cases_text(&w->cases, k->fork_off),
-                         {k->data_idx, k->gas_idx, k->value_idx}};
+                              su->files.paths[k->path_idx],
+                              hd_state_cases_text(&w->cases, k->fork_off),
+                              {k->data_idx, k->gas_idx, k->value_idx}};
     int outcome = HD_CLI_SKIPPED;
     if (k->flags & HD_STATE_CASE_SKIPPED) {
         hd_msg_set(&why, "a VMTests case (\"exec\" format), which is no state test");
@@ -269,8 +270,8 @@ static hd_err run_chunk(suite *su, worker *w, const chunk *ch, hd_cli_part *part
     hd_state_cases_clear(&w->cases);
     w->first = w->end = 0;
     for (size_t i = ch->begin; i < ch->end; i++) {
-        hd_err err = hd_state_cases_load(&w->cases, part, su->files.paths[i], (uint32_t)i,
-                                         &su->filter);
+        hd_err err =
+            hd_state_cases_load(&w->cases, part, su->files.paths[i], (uint32_t)i, &su->filter);
         if (err != HD_OK)
             return err;
     }

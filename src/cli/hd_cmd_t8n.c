@@ -34,7 +34,8 @@ enum {
 };
 
 static const hd_cli_option options[] = {
-    {"--input.alloc", "FILE", "accounts before the block; stdin (default alloc.json)", OPT_ALLOC_IN},
+    {"--input.alloc", "FILE", "accounts before the block; stdin (default alloc.json)",
+     OPT_ALLOC_IN},
     {"--input.env", "FILE", "block environment; stdin (default env.json)", OPT_ENV_IN},
     {"--input.txs", "FILE", "transactions, JSON or .rlp; stdin (default txs.json)", OPT_TXS_IN},
     {"--output.basedir", "FOLDER", "where output files go, made if absent", OPT_BASEDIR},
@@ -59,9 +60,11 @@ static const hd_cli_option options[] = {
 static const hd_cli_spec spec = {
     .command = "t8n",
     .usage = "[OPTION...]",
-    .about = "Applies a block's transactions to accounts, as go-ethereum's evm t8n does. Exit status: 0,\n"
-             "2 execution failed or unknown option, 3 configuration, 4 missing block hash, 10 JSON,\n"
-             "11 input or output.",
+    .about =
+        "Applies a block's transactions to accounts, as go-ethereum's evm t8n does. Exit status: "
+        "0,\n"
+        "2 execution failed or unknown option, 3 configuration, 4 missing block hash, 10 JSON,\n"
+        "11 input or output.",
     .example = "heddle t8n --input.alloc alloc.json --input.env env.json --input.txs txs.json"
                " --state.fork Cancun --output.result stdout --output.alloc stdout",
     .options = options,
@@ -107,7 +110,8 @@ static int load(hd_json *out, inputs *in, const char *path, const char *what) {
     return fail(HD_T8N_IO, msg.text);
 }
 
-/* load_part loads one of the three inputs: a file of its own, or a member of the object on stdin. */
+/* load_part loads one of the three inputs: a file of its own, or a member of the object on stdin.
+ */
 static int load_part(hd_json *out, inputs *in, const char *path, const char *key,
                      const char *what) {
     if (!is_stdin(path))

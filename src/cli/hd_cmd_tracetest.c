@@ -1,9 +1,11 @@
-/* hd_cmd_tracetest.c - `heddle tracetest`: compares every step of state tests with go-ethereum's traces.
+/* hd_cmd_tracetest.c - `heddle tracetest`: compares every step of state tests with go-ethereum's
+   traces.
 
    A file holds {NAME: {"env", "pre", "tests": {FORK: [{"id", "tx": {"transaction", "outcome",
-   "trace"}}]}}}. A trace is {"steps", ...}; a call's own trace stands among the steps of its caller, so
-   the text nests as deep as the calls do. A step has pc, op, gas, depth (from 0), stackSize, the stack's
-   top ten words and, where it is not empty, memory, all before the instruction ran. */
+   "trace"}}]}}}. A trace is {"steps", ...}; a call's own trace stands among the steps of its
+   caller, so the text nests as deep as the calls do. A step has pc, op, gas, depth (from 0),
+   stackSize, the stack's top ten words and, where it is not empty, memory, all before the
+   instruction ran. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,8 +216,7 @@ static int is_outcome(const char *name, uint32_t status, uint32_t error) {
     if (strcmp(name, "REVERT") == 0)
         return status == HD_TX_REVERT;
     if (strcmp(name, "UNKNOWN") == 0)
-        return status >= HD_TX_INVALID ||
-               (status == HD_TX_HALT && error == HD_EVM_ERR_COLLISION);
+        return status >= HD_TX_INVALID || (status == HD_TX_HALT && error == HD_EVM_ERR_COLLISION);
     if (strcmp(name, "OUT_OF_GAS") == 0 && status == HD_TX_HALT &&
         (error == HD_EVM_ERR_RETURNDATA_BOUNDS || error == HD_EVM_ERR_INITCODE_SIZE))
         return 1;
@@ -330,8 +331,8 @@ static void read_id(uint32_t index[3], const char *id) {
     index[2] = v;
 }
 
-static hd_err run_fork(suite *su, worker *w, hd_cli_part *part, hd_msg *msg, hd_cli_case_name *named,
-                       hd_json env_val, hd_json cases) {
+static hd_err run_fork(suite *su, worker *w, hd_cli_part *part, hd_msg *msg,
+                       hd_cli_case_name *named, hd_json env_val, hd_json cases) {
     uint32_t fork;
     hd_env env;
     hd_json none = {env_val.doc, NULL};
@@ -454,8 +455,10 @@ int hd_cmd_tracetest(int argc, char **argv) {
         "tracetest",
         "[OPTION...] PATH...",
         "Runs traced state tests (files, or folders of .json files) and compares every step with\n"
-        "go-ethereum's: pc, opcode, gas, depth, stack, size of memory. Standard output: one JSON array,\n"
-        "one object a case. Exit status: 0 all passed, 1 a case failed, 2 usage, unreadable input,\n"
+        "go-ethereum's: pc, opcode, gas, depth, stack, size of memory. Standard output: one JSON "
+        "array,\n"
+        "one object a case. Exit status: 0 all passed, 1 a case failed, 2 usage, unreadable "
+        "input,\n"
         "or no case.",
         "heddle tracetest --fork Shanghai step-traces/stExample",
         options,

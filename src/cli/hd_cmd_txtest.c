@@ -1,5 +1,5 @@
-/* hd_cmd_txtest.c - `heddle txtest`: the official transaction tests (encoded bytes; per fork a hash, a
-   sender and intrinsic gas, or a refusal). */
+/* hd_cmd_txtest.c - `heddle txtest`: the official transaction tests (encoded bytes; per fork a
+   hash, a sender and intrinsic gas, or a refusal). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,8 +171,9 @@ int hd_cmd_txtest(int argc, char **argv) {
     static const hd_cli_spec spec = {
         .command = "txtest",
         .usage = "PATH...",
-        .about = "Runs official transaction tests: decoding, sender, hash and intrinsic gas of encoded\n"
-                 "transactions under each fork. PATH is a file or a folder.",
+        .about =
+            "Runs official transaction tests: decoding, sender, hash and intrinsic gas of encoded\n"
+            "transactions under each fork. PATH is a file or a folder.",
         .example = "heddle txtest fixtures/tx-trie-rlp/TransactionTests"};
     hd_cli cli;
     int id;

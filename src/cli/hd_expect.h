@@ -5,7 +5,7 @@
 
 #include "evm/hd_evm.h"
 
-#define HD_EXPECT_NO 0      /* the status is none of those that the names mean */
+#define HD_EXPECT_NO 0 /* the status is none of those that the names mean */
 #define HD_EXPECT_YES 1
 #define HD_EXPECT_UNKNOWN 2 /* a name that is not in the table */
 

@@ -10,8 +10,8 @@
 
 #include "cli/hd_cli.h"
 
-#define LINGER_MS 1000             /* how long a peer that still sends may take to read its answer */
-#define LINGER_SZ_MAX (64u << 20)  /* what is thrown away meanwhile */
+#define LINGER_MS 1000            /* how long a peer that still sends may take to read its answer */
+#define LINGER_SZ_MAX (64u << 20) /* what is thrown away meanwhile */
 
 const char *hd_http_reason(int status) {
     switch (status) {
@@ -179,7 +179,8 @@ int hd_http_read(hd_http_request *out, int fd, size_t body_sz_max) {
 
 /* ---- answering ---- */
 
-/* Closing a socket with unread input resets the connection, and the peer may never see the answer. */
+/* Closing a socket with unread input resets the connection, and the peer may never see the answer.
+ */
 static void linger(int fd) {
     char waste[65536];
     size_t sz = 0;
@@ -195,12 +196,13 @@ static void linger(int fd) {
 
 hd_err hd_http_answer(int fd, int status, const void *json, size_t json_sz) {
     char head[256];
-    int len = snprintf(head, sizeof head,
-                       "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n"
-                       "Content-Length: %zu\r\nConnection: close\r\n%s\r\n",
-                       status, hd_http_reason(status), json_sz,
-                       status == 405 ? "Allow: POST\r\n" : "");
-    hd_err err = len > 0 && (size_t)len < sizeof head ? send_all(fd, head, (size_t)len) : HD_ERR_LIMIT;
+    int len =
+        snprintf(head, sizeof head,
+                 "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n"
+                 "Content-Length: %zu\r\nConnection: close\r\n%s\r\n",
+                 status, hd_http_reason(status), json_sz, status == 405 ? "Allow: POST\r\n" : "");
+    hd_err err =
+        len > 0 && (size_t)len < sizeof head ? send_all(fd, head, (size_t)len) : HD_ERR_LIMIT;
     if (err == HD_OK)
         err = send_all(fd, json, json_sz);
     linger(fd);

@@ -20,18 +20,18 @@ static const struct {
 
 #define COMMAND_CNT (sizeof commands / sizeof commands[0])
 
-static void print_help(FILE *file) {
-    fputs("Usage: heddle COMMAND [OPTION...] [ARGUMENT...]\n"
-          "An Ethereum Virtual Machine that runs transactions in bulk on CPU cores and on a GPU.\n\n",
-          file);
+static void print_help(void) {
+    fputs(
+        "Usage: heddle COMMAND [OPTION...] [ARGUMENT...]\n"
+        "An Ethereum Virtual Machine that runs transactions in bulk on CPU cores and on a GPU.\n\n",
+        stdout);
     for (size_t i = 0; i < COMMAND_CNT; i++)
-        if (commands[i].fn)
-            fprintf(file, "  %-16s %s\n", commands[i].name, commands[i].text);
+        printf("  %-16s %s\n", commands[i].name, commands[i].text);
     fputs("\n  --help           print this and stop\n"
           "  --version        print the version and stop\n\n"
           "heddle COMMAND --help tells about one command.\n"
           "Example: heddle run --code 600160020160005260206000f3 --fork Cancun\n",
-          file);
+          stdout);
 }
 
 int main(int argc, char **argv) {
@@ -41,7 +41,7 @@ int main(int argc, char **argv) {
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
-        print_help(stdout);
+        print_help();
         return 0;
     }
     if (strcmp(argv[1], "--version") == 0) {
@@ -49,7 +49,7 @@ int main(int argc, char **argv) {
         return 0;
     }
     for (size_t i = 0; i < COMMAND_CNT; i++)
-        if (commands[i].fn && strcmp(argv[1], commands[i].name) == 0)
+        if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].fn(argc - 1, argv + 1);
     fprintf(stderr, "heddle: unknown %s \"%.80s\" (see heddle --help)\n",
             argv[1][0] == '-' ? "option" : "command", argv[1]);

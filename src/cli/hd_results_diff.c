@@ -38,8 +38,7 @@ static int diff_account(hd_msg *msg, size_t i, const hd_account_diff *a, const h
     if (differ_bytes(msg, what, i, "balance", &a->balance_wei, &b->balance_wei,
                      sizeof a->balance_wei) ||
         differ_bytes(msg, what, i, "nonce", &a->nonce, &b->nonce, sizeof a->nonce) ||
-        differ_bytes(msg, what, i, "code hash", &a->code_hash, &b->code_hash,
-                     sizeof a->code_hash))
+        differ_bytes(msg, what, i, "code hash", &a->code_hash, &b->code_hash, sizeof a->code_hash))
         return 1;
     if (!(a->flags & HD_DIFF_CODE))
         return 0;

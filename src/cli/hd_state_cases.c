@@ -51,7 +51,8 @@ static int is_chosen(const test_shape *t, const hd_state_filter *filter, const c
                      uint64_t data_idx, uint64_t gas_idx, uint64_t value_idx) {
     if (filter->sample_pct >= 100)
         return 1;
-    uint64_t h = hash_text(hash_text(hash_text(0xcbf29ce484222325ull, t->path_base), t->name), fork);
+    uint64_t h =
+        hash_text(hash_text(hash_text(0xcbf29ce484222325ull, t->path_base), t->name), fork);
     h = hd_mix64(hd_mix64(hd_mix64(h + data_idx) + gas_idx) + value_idx);
     return h % 100 < filter->sample_pct;
 }
@@ -84,8 +85,8 @@ static hd_err read_shape(hd_state_cases *c, test_shape *t, hd_msg *msg) {
         t->data_txs[i] = t->head;
         err = hd_tx_read_data(&t->data_txs[i], &c->data, msg, hd_json_at(list, i));
         if (err == HD_OK && has_access) /* an entry that is missing or null is none */
-            err = hd_tx_read_access(&t->data_txs[i], &c->data, msg, hd_json_at(access, i),
-                                    chain_id);
+            err =
+                hd_tx_read_access(&t->data_txs[i], &c->data, msg, hd_json_at(access, i), chain_id);
     }
     return err;
 }
@@ -97,8 +98,7 @@ static hd_err get_item(hd_json *out, hd_msg *msg, hd_json tx, const char *key, u
     if (err != HD_OK)
         return err;
     if (!hd_json_is_array(list) || idx >= hd_json_cnt(list))
-        return hd_json_fail(msg, indexes, "\"%s\" has no entry %llu", key,
-                            (unsigned long long)idx);
+        return hd_json_fail(msg, indexes, "\"%s\" has no entry %llu", key, (unsigned long long)idx);
     *out = hd_json_at(list, (size_t)idx);
     return HD_OK;
 }
@@ -218,8 +218,8 @@ static hd_err add_fork(hd_state_cases *c, const test_shape *t, hd_msg *msg, cons
     }
     uint64_t fork_off = put_text(c, fork_name);
     for (size_t i = 0; i < hd_json_cnt(posts); i++) {
-        hd_err err = add_case(c, t, msg, hd_json_at(posts, i), fork_name, fork_off, fork, env_idx,
-                              filter);
+        hd_err err =
+            add_case(c, t, msg, hd_json_at(posts, i), fork_name, fork_off, fork, env_idx, filter);
         if (err != HD_OK)
             return err;
     }

@@ -6,8 +6,8 @@
 #include "cli/hd_state_json.h"
 
 #define HD_STATE_CASE_NO_TX UINT32_MAX
-#define HD_STATE_CASE_CONFIG 1u       /* the file has "config": a refusal leaves the pre-state */
-#define HD_STATE_CASE_SKIPPED 2u      /* not a state test of a kind that we know */
+#define HD_STATE_CASE_CONFIG 1u  /* the file has "config": a refusal leaves the pre-state */
+#define HD_STATE_CASE_SKIPPED 2u /* not a state test of a kind that we know */
 #define HD_STATE_CASE_UNKNOWN_FORK 4u
 
 /* One entry of a test's "post". Texts are offsets into hd_state_cases.text, NUL-terminated. */
@@ -47,8 +47,8 @@ size_t hd_state_cases_cnt(const hd_state_cases *c);
 const hd_state_case *hd_state_cases_at(const hd_state_cases *c, size_t idx);
 const char *hd_state_cases_text(const hd_state_cases *c, uint64_t off);
 
-/* hd_state_cases_load appends the cases of a file. What cannot be read is left out and told in part.
-   Returns HD_OK or HD_ERR_NOMEM. */
+/* hd_state_cases_load appends the cases of a file. What cannot be read is left out and told in
+   part. Returns HD_OK or HD_ERR_NOMEM. */
 hd_err hd_state_cases_load(hd_state_cases *c, hd_cli_part *part, const char *path,
                            uint32_t path_idx, const hd_state_filter *filter);
 void hd_state_cases_clear(hd_state_cases *c); /* keeps the memory */

@@ -124,9 +124,7 @@ static hd_err get_wide(hd_u256 *out, uint32_t *is_large, hd_msg *msg, hd_json ob
 
 /* --- accounts */
 
-size_t hd_alloc_cnt(const hd_alloc *alloc) {
-    return alloc->accounts.sz / sizeof(hd_alloc_account);
-}
+size_t hd_alloc_cnt(const hd_alloc *alloc) { return alloc->accounts.sz / sizeof(hd_alloc_account); }
 
 void hd_alloc_free(hd_alloc *alloc) {
     hd_buf_free(&alloc->accounts);
@@ -377,9 +375,8 @@ hd_err hd_tx_read_head(hd_tx *out, uint32_t *status, hd_buf *data, hd_msg *msg, 
         return err;
     out->nonce = num.w[0];
     /* No recipient: "", "0x", null, or no member at all. */
-    if (!hd_json_find(&member, val, "to") ||
-        (hd_json_str(&text, &sz, msg, member) == HD_OK &&
-         (sz == 0 || (sz == 2 && memcmp(text, "0x", 2) == 0))))
+    if (!hd_json_find(&member, val, "to") || (hd_json_str(&text, &sz, msg, member) == HD_OK &&
+                                              (sz == 0 || (sz == 2 && memcmp(text, "0x", 2) == 0))))
         out->flags |= HD_TX_CREATE;
     else
         err = hd_json_address(&out->to, msg, member);

@@ -1,7 +1,8 @@
-/* hd_state_json.h - accounts, block environments and transactions as the official state tests and t8n
-   write them in JSON.
+/* hd_state_json.h - accounts, block environments and transactions as the official state tests and
+   t8n write them in JSON.
 
-   All readers return HD_OK, HD_ERR_NOMEM, or HD_ERR_FORMAT with "FILE: PLACE: what is expected" in msg. */
+   All readers return HD_OK, HD_ERR_NOMEM, or HD_ERR_FORMAT with "FILE: PLACE: what is expected" in
+   msg. */
 #ifndef HD_STATE_JSON_H
 #define HD_STATE_JSON_H
 
@@ -58,8 +59,8 @@ hd_err hd_env_read(hd_env *out, hd_msg *msg, hd_json val, hd_json config, uint32
                    const char *fork_name);
 
 /* ---- transactions. Variable parts are appended to data, where hd_tx's offsets point.
-   A value that no transaction can hold (a nonce above 64 bits, a value above 256, "0x:bigint ...") is
-   not an error: *status becomes HD_TX_INVALID (it is left alone otherwise). */
+   A value that no transaction can hold (a nonce above 64 bits, a value above 256, "0x:bigint ...")
+   is not an error: *status becomes HD_TX_INVALID (it is left alone otherwise). */
 
 /* hd_tx_read_head reads everything but data, gas limit, value and access list: sender (or
    secretKey), to, nonce, fees, blob hashes, authorizations, type, chain id (of env where typed and

@@ -1,5 +1,5 @@
-/* hd_t8n.c - the state transition tool: runs a block's transactions one after another, then rewards,
-   withdrawals and requests, and writes go-ethereum's result. */
+/* hd_t8n.c - the state transition tool: runs a block's transactions one after another, then
+   rewards, withdrawals and requests, and writes go-ethereum's result. */
 #include "cli/hd_t8n.h"
 
 #include <inttypes.h>
@@ -27,8 +27,7 @@ static int check_base_fee(hd_t8n_run_state *r) {
     if (r->rules.fork < HD_FORK_LONDON || env->has & HD_T8N_HAS_BASE_FEE)
         return HD_T8N_OK;
     if (!(env->has & HD_T8N_HAS_PARENT_BASE_FEE) || env->number == 0)
-        return FAIL(r, HD_T8N_CONFIG,
-                    "EIP-1559 config but missing 'parentBaseFee' in env section");
+        return FAIL(r, HD_T8N_CONFIG, "EIP-1559 config but missing 'parentBaseFee' in env section");
     env->base_fee = hd_base_fee(env->parent_base_fee, env->parent_gas_used, env->parent_gas_limit);
     env->has |= HD_T8N_HAS_BASE_FEE;
     return HD_T8N_OK;
@@ -48,11 +47,9 @@ static int check_difficulty(hd_t8n_run_state *r) {
     hd_t8n_env *env = &r->env;
     if (r->rules.fork >= HD_FORK_PARIS) {
         if (!(env->has & HD_T8N_HAS_RANDOM))
-            return FAIL(r, HD_T8N_CONFIG,
-                        "post-merge requires currentRandom to be defined in env");
+            return FAIL(r, HD_T8N_CONFIG, "post-merge requires currentRandom to be defined in env");
         if (env->has & HD_T8N_HAS_DIFFICULTY && !hd_u256_is_zero(env->difficulty))
-            return FAIL(r, HD_T8N_CONFIG,
-                        "post-merge difficulty must be zero (or omitted) in env");
+            return FAIL(r, HD_T8N_CONFIG, "post-merge difficulty must be zero (or omitted) in env");
         env->has &= ~HD_T8N_HAS_DIFFICULTY;
         return HD_T8N_OK;
     }
@@ -63,8 +60,7 @@ static int check_difficulty(hd_t8n_run_state *r) {
                     "currentDifficulty was not provided, and cannot be calculated due to missing "
                     "parentDifficulty");
     if (env->number == 0)
-        return FAIL(r, HD_T8N_CONFIG,
-                    "currentDifficulty needs to be provided for block number 0");
+        return FAIL(r, HD_T8N_CONFIG, "currentDifficulty needs to be provided for block number 0");
     if (env->timestamp <= env->parent_timestamp)
         return FAIL(r, HD_T8N_CONFIG,
                     "currentDifficulty cannot be calculated -- currentTime (%" PRIu64
@@ -145,8 +141,7 @@ static const hd_t8n_block_hash *find_block_hash(const hd_t8n_env *env, uint64_t 
     size_t cnt = env->block_hashes.sz / sizeof(hd_t8n_block_hash);
     if (cnt == 0)
         return NULL;
-    return bsearch(&number, env->block_hashes.data, cnt, sizeof(hd_t8n_block_hash),
-                   compare_number);
+    return bsearch(&number, env->block_hashes.data, cnt, sizeof(hd_t8n_block_hash), compare_number);
 }
 
 static hd_err get_block_hash(void *ctx, hd_hash *out, uint32_t world_idx, uint64_t number) {
@@ -176,8 +171,9 @@ static int run_one(hd_t8n_run_state *r, const hd_tx *tx, const hd_env *env, cons
                       .tx_cnt = 1,
                       .blockhash = get_block_hash,
                       .blockhash_ctx = r};
-    hd_err err = trace ? hd_exec_trace(r->options->exec, &r->results, &batch, hd_trace_to_file, trace)
-                       : hd_exec_run(r->options->exec, &r->results, &batch);
+    hd_err err = trace
+                     ? hd_exec_trace(r->options->exec, &r->results, &batch, hd_trace_to_file, trace)
+                     : hd_exec_run(r->options->exec, &r->results, &batch);
     if (err == HD_ERR_ABSENT)
         return FAIL(r, HD_T8N_BLOCKHASH, "getHash(%" PRIu64 ") invoked, %s", r->missing_number,
                     r->env.has & HD_T8N_HAS_BLOCK_HASHES ? "blockhash for that block not provided"
@@ -191,9 +187,9 @@ static int run_one(hd_t8n_run_state *r, const hd_tx *tx, const hd_env *env, cons
 }
 
 static int apply(hd_t8n_run_state *r) {
-    hd_err err = hd_state_apply(r->state, &r->results.receipts[0], r->results.accounts,
-                                r->results.slots, r->results.bytes, &r->env.coinbase,
-                                r->rules.fork);
+    hd_err err =
+        hd_state_apply(r->state, &r->results.receipts[0], r->results.accounts, r->results.slots,
+                       r->results.bytes, &r->env.coinbase, r->rules.fork);
     return err == HD_OK ? HD_T8N_OK : fail_machine(r, err);
 }
 
@@ -288,9 +284,7 @@ static void say_refusal(hd_msg *msg, const hd_t8n_run_state *r, const hd_tx *tx,
     case HD_TX_INVALID_SENDER_CODE:
         hd_msg_set(msg, "%s: address %s, len(code): %" PRIu32, what, addr, sender.code_sz);
         break;
-    case HD_TX_INVALID_FUNDS:
-        say_funds(msg, what, addr, tx, &sender);
-        break;
+    case HD_TX_INVALID_FUNDS: say_funds(msg, what, addr, tx, &sender); break;
     case HD_TX_INVALID_FEE_OVERFLOW: /* go-ethereum sees it as a lack of funds */
         say_funds(msg, hd_tx_status_name(HD_TX_INVALID_FUNDS), addr, tx, &sender);
         break;
@@ -319,9 +313,7 @@ static void say_refusal(hd_msg *msg, const hd_t8n_run_state *r, const hd_tx *tx,
         hd_msg_set(msg, "%s: address %s blobGasFeeCap: %s, blobBaseFee: %s", what, addr,
                    hd_decimal(a, tx->blob_fee), hd_decimal(b, r->blob_fee));
         break;
-    case HD_TX_INVALID_BLOB_COUNT:
-        hd_msg_set(msg, "blob transaction has too many blobs");
-        break;
+    case HD_TX_INVALID_BLOB_COUNT: hd_msg_set(msg, "blob transaction has too many blobs"); break;
     case HD_TX_INVALID_BLOB_VERSION: {
         uint32_t i = 0;
         while (i + 1 < tx->blob_cnt && r->txs.data.data[tx->blob_off + 32 * (size_t)i] == 1)
@@ -330,11 +322,8 @@ static void say_refusal(hd_msg *msg, const hd_t8n_run_state *r, const hd_tx *tx,
         break;
     }
     case HD_TX_INVALID_AUTH_NONE:
-    case HD_TX_INVALID_AUTH_CREATE:
-        hd_msg_set(msg, "%s (sender %s)", what, addr);
-        break;
-    default:
-        hd_msg_set(msg, "%s", what);
+    case HD_TX_INVALID_AUTH_CREATE: hd_msg_set(msg, "%s (sender %s)", what, addr); break;
+    default: hd_msg_set(msg, "%s", what);
     }
 }
 
@@ -522,8 +511,8 @@ static int dequeue(hd_t8n_run_state *r, uint32_t type, hd_address from, const ch
         return status;
     const hd_receipt *receipt = &r->results.receipts[0];
     if (receipt->status != HD_TX_SUCCESS)
-        return FAIL(r, HD_T8N_EVM, "could not process %s requests: system call failed to execute: %s",
-                    what,
+        return FAIL(r, HD_T8N_EVM,
+                    "could not process %s requests: system call failed to execute: %s", what,
                     receipt->status == HD_TX_HALT ? hd_evm_error_name(receipt->error)
                                                   : hd_tx_status_name(receipt->status));
     hd_err err = hd_buf_append(&r->requests[type], r->results.bytes + receipt->output_off,

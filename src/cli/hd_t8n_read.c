@@ -44,6 +44,8 @@ static const struct {
 } blob_forks[] = {
     {"BPO1", {10, 15, 8346193}},
     {"BPO2", {14, 21, 11684671}},
+    {"BPO3", {21, 32, 20609697}},
+    {"BPO4", {14, 21, 13739630}},
 };
 
 static int find_plain(hd_t8n_rules *out, const char *name, size_t name_sz) {
@@ -65,8 +67,7 @@ static int find_plain(hd_t8n_rules *out, const char *name, size_t name_sz) {
     return 0;
 }
 
-hd_err hd_t8n_rules_find(hd_t8n_rules *out, const char *name, uint64_t number,
-                         uint64_t timestamp) {
+hd_err hd_t8n_rules_find(hd_t8n_rules *out, const char *name, uint64_t number, uint64_t timestamp) {
     if (find_plain(out, name, strlen(name)))
         return HD_OK;
     /* "AToBAt5" changes at a block number, "AToBAtTime15k" at a time. */
@@ -102,8 +103,10 @@ static hd_err read_address(hd_address *out, hd_msg *msg, hd_json place, const ch
     }
     if (sz != 2 * sizeof out->b ||
         hd_hex_decode(out->b, sizeof out->b, &out_sz, &reason, text, sz) != HD_OK)
-        return hd_json_fail(msg, place, "an address of 40 hexadecimal digits is expected, not "
-                                        "\"%.60s\"", text);
+        return hd_json_fail(msg, place,
+                            "an address of 40 hexadecimal digits is expected, not "
+                            "\"%.60s\"",
+                            text);
     return HD_OK;
 }
 

@@ -78,14 +78,15 @@ typedef struct {
 } hd_t8n_tx;
 
 typedef struct {
-    hd_buf txs;     /* of hd_t8n_tx */
-    hd_buf data;    /* what hd_tx offsets point into */
+    hd_buf txs;  /* of hd_t8n_tx */
+    hd_buf data; /* what hd_tx offsets point into */
     hd_buf raws;
     hd_buf reasons; /* strings with their NUL */
 } hd_t8n_txs;
 
-/* hd_t8n_txs_read reads the array or the RLP text. JSON transactions with a secretKey and no signature
-   are signed for chain_id. A transaction of an RLP list that cannot be decoded gets a reason. */
+/* hd_t8n_txs_read reads the array or the RLP text. JSON transactions with a secretKey and no
+   signature are signed for chain_id. A transaction of an RLP list that cannot be decoded gets a
+   reason. */
 hd_err hd_t8n_txs_read(hd_t8n_txs *out, hd_msg *msg, hd_json txs, hd_json tx_rlp,
                        uint64_t chain_id);
 void hd_t8n_txs_free(hd_t8n_txs *txs);

@@ -1,8 +1,8 @@
 /* hd_t8n_server.c - `heddle t8n-server`: t8n over HTTP, as execution-spec-tests asks for it.
 
-   POST {state: {fork, chainid, reward}, input: {alloc, env, txs}} answers {alloc, body, result}. Each
-   connection is served by a child process with limits on memory, processor and waiting time: whatever a
-   request does, the server lives on, and the peer gets an answer. */
+   POST {state: {fork, chainid, reward}, input: {alloc, env, txs}} answers {alloc, body, result}.
+   Each connection is served by a child process with limits on memory, processor and waiting time:
+   whatever a request does, the server lives on, and the peer gets an answer. */
 #define _GNU_SOURCE /* ppoll */
 #include <errno.h>
 #include <inttypes.h>
@@ -34,7 +34,8 @@
 enum { OPT_LISTEN = 1, OPT_UNIX, OPT_BODY_MAX, OPT_MEMORY_MAX, OPT_SECONDS, OPT_WAIT, OPT_WORKERS };
 
 static const hd_cli_option options[] = {
-    {"--listen", "HOST:PORT", "address to listen on (default 127.0.0.1:8560; port 0: any)", OPT_LISTEN},
+    {"--listen", "HOST:PORT", "address to listen on (default 127.0.0.1:8560; port 0: any)",
+     OPT_LISTEN},
     {"--unix", "PATH", "listen on a socket in the file system instead", OPT_UNIX},
     {"--workers", "N", "requests at a time (default 16)", OPT_WORKERS},
     {"--body-max", "MIB", "largest request (default 256)", OPT_BODY_MAX},
@@ -58,7 +59,8 @@ typedef struct {
     uint64_t body_max_mib, memory_max_mib, seconds_max, wait_max, workers;
 } arguments;
 
-/* A connection whose child is at work. The server keeps the socket, to answer should the child die. */
+/* A connection whose child is at work. The server keeps the socket, to answer should the child die.
+ */
 typedef struct {
     pid_t pid;
     int fd;
@@ -369,7 +371,7 @@ static int split_address(char host[256], char port[16], const char *text) {
     memcpy(host, text, sz);
     host[sz] = 0;
     strcpy(port, colon + 1);
-    return sz > 0 && strspn(port, "0123456789") == strlen(port);
+    return sz > 0 && strspn(port, "0123456789") == strlen(port) && strtoul(port, NULL, 10) < 65536;
 }
 
 static void say_address(int fd) {
@@ -379,8 +381,10 @@ static void say_address(int fd) {
     if (getsockname(fd, (struct sockaddr *)&addr, &sz) == 0)
         getnameinfo((struct sockaddr *)&addr, sz, host, sizeof host, port, sizeof port,
                     NI_NUMERICHOST | NI_NUMERICSERV);
-    fprintf(stderr, strchr(host, ':') ? "heddle t8n-server: listening on [%s]:%s\n"
-                                      : "heddle t8n-server: listening on %s:%s\n", host, port);
+    fprintf(stderr,
+            strchr(host, ':') ? "heddle t8n-server: listening on [%s]:%s\n"
+                              : "heddle t8n-server: listening on %s:%s\n",
+            host, port);
 }
 
 static int listen_tcp(const hd_cli *cli, const char *text) {

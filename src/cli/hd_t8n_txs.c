@@ -1,4 +1,5 @@
-/* hd_t8n_txs.c - reads t8n's transactions: JSON objects, which it may have to sign, or an RLP list. */
+/* hd_t8n_txs.c - reads t8n's transactions: JSON objects, which it may have to sign, or an RLP list.
+ */
 #include "cli/hd_t8n_read.h"
 
 #include <string.h>
@@ -304,7 +305,8 @@ static hd_err read_json_tx(hd_t8n_txs *out, hd_msg *msg, hd_json obj, uint64_t c
 
 /* ---- RLP lists ---- */
 
-/* decode_item reads one item of a block's body: a legacy transaction is a list, a typed one a string. */
+/* decode_item reads one item of a block's body: a legacy transaction is a list, a typed one a
+ * string. */
 static hd_err decode_item(hd_t8n_tx *t, hd_buf *data, hd_msg *reason, const hd_rlp_item *item) {
     if (item->is_list)
         return hd_tx_decode(&t->tx, &t->envelope, data, reason, item->whole);

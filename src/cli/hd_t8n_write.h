@@ -27,9 +27,9 @@ typedef struct {
     hd_t8n_rules rules;
     hd_t8n_env env;
     hd_t8n_txs txs;
-    hd_results results;   /* of the transaction that ran last */
-    hd_buf receipts;      /* of hd_t8n_receipt */
-    hd_buf logs;          /* of hd_log_entry, data in log_bytes */
+    hd_results results; /* of the transaction that ran last */
+    hd_buf receipts;    /* of hd_t8n_receipt */
+    hd_buf logs;        /* of hd_log_entry, data in log_bytes */
     hd_buf log_bytes;
     hd_buf rejected;      /* of hd_t8n_rejected */
     hd_buf rejected_text; /* strings with their NUL */

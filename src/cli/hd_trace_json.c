@@ -8,10 +8,12 @@
 
 const char *hd_opcode_name(uint32_t op) {
     switch (op) {
-#define HD_X(byte, name, gas, pops, pushes, fork) case byte: return #name;
+#define HD_X(byte, name, gas, pops, pushes, fork) \
+    case byte: return #name;
         HD_EVM_OPS(HD_X)
 #undef HD_X
-#define HD_X(byte, name, n) case byte: return #name;
+#define HD_X(byte, name, n) \
+    case byte: return #name;
         HD_EVM_PUSHES(HD_X)
         HD_EVM_DUPS(HD_X)
         HD_EVM_SWAPS(HD_X)

@@ -9,11 +9,9 @@
    equal numbers have equal limbs. Results may be written over arguments everywhere in this file.
    Nothing here is constant time: the precompiles know no secrets.
 
-   Constants are used where they stand in their tables. Copied to locals that live across a branch,
-   nvcc 13.0 gave two of them one stack slot in hd_bls_g1_sswu, and the device differed.
-
-   Products of Fp and everything larger are calls (HD_NOINL): inlined, a pairing is millions of
-   instructions, which neither nvcc nor an instruction cache survives. */
+   Inlined functions (HD_INL) here have no locals that live in memory: where nvcc 13.0 inlined such
+   a function twice, it gave other locals of the caller, still in use, one stack slot (seen as wrong
+   points from hd_bls_g1_sswu on an H100). */
 #ifndef HD_BLS_FIELD_H
 #define HD_BLS_FIELD_H
 
@@ -49,6 +47,8 @@ HD_STATIC_ASSERT(sizeof(hd_bls_fp12) == 576, "field elements have no padding");
 /* The curve family's parameter is -HD_BLS_X. */
 #define HD_BLS_X 0xd201000000010000u
 
+/* HD_BLS_PORTABLE (for tests) takes the forms for compilers without 128-bit integers. */
+
 /* ---- limbs ---- */
 
 /* hd_bls_mul64 gives the low half of a * b and puts the high half in *hi. */
@@ -71,7 +71,8 @@ HD_INL uint64_t hd_bls_mul64(uint64_t *hi, uint64_t a, uint64_t b) {
 
 /* hd_bls_adc gives a + b + *carry and leaves the carry, 0 or 1. */
 HD_INL uint64_t hd_bls_adc(uint64_t a, uint64_t b, uint64_t *carry) {
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__CUDACC__) && !defined(__clang__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__CUDACC__) && !defined(__clang__) && \
+    !defined(HD_BLS_PORTABLE)
     /* gcc makes a chain of adc from this, and not from the portable form. */
     unsigned long long s;
     *carry = __builtin_ia32_addcarryx_u64((unsigned char)*carry, a, b, &s);
@@ -86,7 +87,8 @@ HD_INL uint64_t hd_bls_adc(uint64_t a, uint64_t b, uint64_t *carry) {
 
 /* hd_bls_sbb gives a - b - *borrow and leaves the borrow, 0 or 1. */
 HD_INL uint64_t hd_bls_sbb(uint64_t a, uint64_t b, uint64_t *borrow) {
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__CUDACC__) && !defined(__clang__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__CUDACC__) && !defined(__clang__) && \
+    !defined(HD_BLS_PORTABLE)
     unsigned long long s;
     *borrow = __builtin_ia32_sbb_u64((unsigned char)*borrow, a, b, &s);
     return s;
@@ -226,10 +228,16 @@ HD_INL void hd_bls_fp_sub(hd_bls_fp *r, const hd_bls_fp *a, const hd_bls_fp *b) 
 
 HD_INL void hd_bls_fp_dbl(hd_bls_fp *r, const hd_bls_fp *a) { hd_bls_fp_add(r, a, a); }
 
+/* -a is p - a, but for 0. */
 HD_INL void hd_bls_fp_neg(hd_bls_fp *r, const hd_bls_fp *a) {
-    hd_bls_fp zero;
-    hd_zero(&zero, sizeof(zero));
-    hd_bls_fp_sub(r, &zero, a);
+    uint64_t mask = hd_bls_fp_is_zero(a) ? 0 : ~(uint64_t)0;
+    uint64_t brw = 0;
+    r->w[0] = hd_bls_sbb(HD_BLS_P0, a->w[0], &brw) & mask;
+    r->w[1] = hd_bls_sbb(HD_BLS_P1, a->w[1], &brw) & mask;
+    r->w[2] = hd_bls_sbb(HD_BLS_P2, a->w[2], &brw) & mask;
+    r->w[3] = hd_bls_sbb(HD_BLS_P3, a->w[3], &brw) & mask;
+    r->w[4] = hd_bls_sbb(HD_BLS_P4, a->w[4], &brw) & mask;
+    r->w[5] = hd_bls_sbb(HD_BLS_P5, a->w[5], &brw) & mask;
 }
 
 /* ---- Montgomery multiplication ---- */
@@ -259,8 +267,8 @@ static __device__ __forceinline__ void hd_bls_row_add(uint32_t *acc, uint32_t *t
         "madc.hi.cc.u32 %11, %18, %19, %11;\n\t"
         "addc.u32 %12, %12, 0;"
         : "+&r"(acc[0]), "+&r"(acc[1]), "+&r"(acc[2]), "+&r"(acc[3]), "+&r"(acc[4]), "+&r"(acc[5]),
-          "+&r"(acc[6]), "+&r"(acc[7]), "+&r"(acc[8]), "+&r"(acc[9]), "+&r"(acc[10]), "+&r"(acc[11]),
-          "+&r"(*top)
+          "+&r"(acc[6]), "+&r"(acc[7]), "+&r"(acc[8]), "+&r"(acc[9]), "+&r"(acc[10]),
+          "+&r"(acc[11]), "+&r"(*top)
         : "r"(x[0]), "r"(x[2]), "r"(x[4]), "r"(x[6]), "r"(x[8]), "r"(x[10]), "r"(b));
 }
 
@@ -302,8 +310,8 @@ static __device__ __forceinline__ void hd_bls_row_shift(uint32_t *acc, uint32_t 
         "madc.lo.cc.u32 %10, %18, %19, 0;\n\t"
         "madc.hi.u32 %11, %18, %19, 0;"
         : "+&r"(acc[0]), "+&r"(acc[1]), "+&r"(acc[2]), "+&r"(acc[3]), "+&r"(acc[4]), "+&r"(acc[5]),
-          "+&r"(acc[6]), "+&r"(acc[7]), "+&r"(acc[8]), "+&r"(acc[9]), "+&r"(acc[10]), "+&r"(acc[11]),
-          "+&r"(*e0)
+          "+&r"(acc[6]), "+&r"(acc[7]), "+&r"(acc[8]), "+&r"(acc[9]), "+&r"(acc[10]),
+          "+&r"(acc[11]), "+&r"(*e0)
         : "r"(x[1]), "r"(x[3]), "r"(x[5]), "r"(x[7]), "r"(x[9]), "r"(x[11]), "r"(b));
 }
 
@@ -335,12 +343,11 @@ template <int TWO>
 static __device__ __forceinline__ void hd_bls_fp_mul_rows(hd_bls_fp *r, const hd_bls_fp *a,
                                                           const hd_bls_fp *b, const hd_bls_fp *c,
                                                           const hd_bls_fp *d) {
-    const uint32_t p[12] = {(uint32_t)HD_BLS_P0, (uint32_t)(HD_BLS_P0 >> 32),
-                            (uint32_t)HD_BLS_P1, (uint32_t)(HD_BLS_P1 >> 32),
-                            (uint32_t)HD_BLS_P2, (uint32_t)(HD_BLS_P2 >> 32),
-                            (uint32_t)HD_BLS_P3, (uint32_t)(HD_BLS_P3 >> 32),
-                            (uint32_t)HD_BLS_P4, (uint32_t)(HD_BLS_P4 >> 32),
-                            (uint32_t)HD_BLS_P5, (uint32_t)(HD_BLS_P5 >> 32)};
+    const uint32_t p[12] = {
+        (uint32_t)HD_BLS_P0,         (uint32_t)(HD_BLS_P0 >> 32), (uint32_t)HD_BLS_P1,
+        (uint32_t)(HD_BLS_P1 >> 32), (uint32_t)HD_BLS_P2,         (uint32_t)(HD_BLS_P2 >> 32),
+        (uint32_t)HD_BLS_P3,         (uint32_t)(HD_BLS_P3 >> 32), (uint32_t)HD_BLS_P4,
+        (uint32_t)(HD_BLS_P4 >> 32), (uint32_t)HD_BLS_P5,         (uint32_t)(HD_BLS_P5 >> 32)};
     uint32_t aw[12], bw[12], cw[12], dw[12], e[12], o[12];
     hd_bls_fp_split(aw, a);
     hd_bls_fp_split(bw, b);
@@ -373,9 +380,9 @@ static __device__ __forceinline__ void hd_bls_fp_mul_rows(hd_bls_fp *r, const hd
           "+&r"(e[7]), "+&r"(e[8]), "+&r"(e[9]), "+&r"(e[10]), "+&r"(e[11])
         : "r"(o[1]), "r"(o[2]), "r"(o[3]), "r"(o[4]), "r"(o[5]), "r"(o[6]), "r"(o[7]), "r"(o[8]),
           "r"(o[9]), "r"(o[10]), "r"(o[11]));
-    hd_bls_fp_reduce_once(
-        r, (uint64_t)e[1] << 32 | e[0], (uint64_t)e[3] << 32 | e[2], (uint64_t)e[5] << 32 | e[4],
-        (uint64_t)e[7] << 32 | e[6], (uint64_t)e[9] << 32 | e[8], (uint64_t)e[11] << 32 | e[10]);
+    hd_bls_fp_reduce_once(r, (uint64_t)e[1] << 32 | e[0], (uint64_t)e[3] << 32 | e[2],
+                          (uint64_t)e[5] << 32 | e[4], (uint64_t)e[7] << 32 | e[6],
+                          (uint64_t)e[9] << 32 | e[8], (uint64_t)e[11] << 32 | e[10]);
 }
 
 HD_NOINL void hd_bls_fp_mul(hd_bls_fp *r, const hd_bls_fp *a, const hd_bls_fp *b) {
@@ -408,28 +415,28 @@ HD_INL uint64_t hd_bls_mac(uint64_t t, uint64_t a, uint64_t b, uint64_t *carry) 
 
 /* One limb of b and one limb of reduction. The top limb of p leaves three bits free, so that even
    two products and the reduction (below 3 p 2^64) never carry out of the seven limbs. */
-#define HD_BLS_MUL_ROW(a, bi)                                                                      \
-    do {                                                                                           \
-        uint64_t k_ = 0;                                                                           \
-        t0 = hd_bls_mac(t0, (a)->w[0], (bi), &k_);                                                 \
-        t1 = hd_bls_mac(t1, (a)->w[1], (bi), &k_);                                                 \
-        t2 = hd_bls_mac(t2, (a)->w[2], (bi), &k_);                                                 \
-        t3 = hd_bls_mac(t3, (a)->w[3], (bi), &k_);                                                 \
-        t4 = hd_bls_mac(t4, (a)->w[4], (bi), &k_);                                                 \
-        t5 = hd_bls_mac(t5, (a)->w[5], (bi), &k_);                                                 \
-        t6 += k_;                                                                                  \
+#define HD_BLS_MUL_ROW(a, bi) \
+    do { \
+        uint64_t k_ = 0; \
+        t0 = hd_bls_mac(t0, (a)->w[0], (bi), &k_); \
+        t1 = hd_bls_mac(t1, (a)->w[1], (bi), &k_); \
+        t2 = hd_bls_mac(t2, (a)->w[2], (bi), &k_); \
+        t3 = hd_bls_mac(t3, (a)->w[3], (bi), &k_); \
+        t4 = hd_bls_mac(t4, (a)->w[4], (bi), &k_); \
+        t5 = hd_bls_mac(t5, (a)->w[5], (bi), &k_); \
+        t6 += k_; \
     } while (0)
-#define HD_BLS_REDUCE_ROW()                                                                        \
-    do {                                                                                           \
-        uint64_t k_ = 0, m_ = t0 * HD_BLS_P_NEG_INV;                                               \
-        (void)hd_bls_mac(t0, m_, HD_BLS_P0, &k_);                                                  \
-        t0 = hd_bls_mac(t1, m_, HD_BLS_P1, &k_);                                                   \
-        t1 = hd_bls_mac(t2, m_, HD_BLS_P2, &k_);                                                   \
-        t2 = hd_bls_mac(t3, m_, HD_BLS_P3, &k_);                                                   \
-        t3 = hd_bls_mac(t4, m_, HD_BLS_P4, &k_);                                                   \
-        t4 = hd_bls_mac(t5, m_, HD_BLS_P5, &k_);                                                   \
-        t5 = t6 + k_;                                                                              \
-        t6 = 0;                                                                                    \
+#define HD_BLS_REDUCE_ROW() \
+    do { \
+        uint64_t k_ = 0, m_ = t0 * HD_BLS_P_NEG_INV; \
+        (void)hd_bls_mac(t0, m_, HD_BLS_P0, &k_); \
+        t0 = hd_bls_mac(t1, m_, HD_BLS_P1, &k_); \
+        t1 = hd_bls_mac(t2, m_, HD_BLS_P2, &k_); \
+        t2 = hd_bls_mac(t3, m_, HD_BLS_P3, &k_); \
+        t3 = hd_bls_mac(t4, m_, HD_BLS_P4, &k_); \
+        t4 = hd_bls_mac(t5, m_, HD_BLS_P5, &k_); \
+        t5 = t6 + k_; \
+        t6 = 0; \
     } while (0)
 
 HD_NOINL void hd_bls_fp_mul(hd_bls_fp *r, const hd_bls_fp *a, const hd_bls_fp *b) {
@@ -484,25 +491,23 @@ HD_INL void hd_bls_fp_sqr(hd_bls_fp *r, const hd_bls_fp *a) { hd_bls_fp_mul(r, a
 
 HD_INL void hd_bls_fp_one(hd_bls_fp *r) {
     HD_TABLE(hd_bls_fp, k, 1) = {
-        {{0x760900000002fffdu, 0xebf4000bc40c0002u, 0x5f48985753c758bau,
-          0x77ce585370525745u, 0x5c071a97a256ec6du, 0x15f65ec3fa80e493u}},
+        {{0x760900000002fffdu, 0xebf4000bc40c0002u, 0x5f48985753c758bau, 0x77ce585370525745u,
+          0x5c071a97a256ec6du, 0x15f65ec3fa80e493u}},
     };
     *r = k[0];
 }
 
 HD_INL void hd_bls_fp_to_mont(hd_bls_fp *r, const hd_bls_fp *a) {
     HD_TABLE(hd_bls_fp, k, 1) = {
-        {{0xf4df1f341c341746u, 0x0a76e6a609d104f1u, 0x8de5476c4c95b6d5u,
-          0x67eb88a9939d83c0u, 0x9a793e85b519952du, 0x11988fe592cae3aau}},
+        {{0xf4df1f341c341746u, 0x0a76e6a609d104f1u, 0x8de5476c4c95b6d5u, 0x67eb88a9939d83c0u,
+          0x9a793e85b519952du, 0x11988fe592cae3aau}},
     };
     hd_bls_fp_mul(r, a, &k[0]); /* 2^768 mod p */
 }
 
 HD_INL void hd_bls_fp_from_mont(hd_bls_fp *r, const hd_bls_fp *a) {
-    hd_bls_fp one;
-    hd_zero(&one, sizeof(one));
-    one.w[0] = 1;
-    hd_bls_fp_mul(r, a, &one);
+    HD_TABLE(hd_bls_fp, k, 1) = {{{1, 0, 0, 0, 0, 0}}};
+    hd_bls_fp_mul(r, a, &k[0]);
 }
 
 /* hd_bls_fp_read takes 48 big-endian bytes; returns 0 if they are not below p. */
@@ -525,14 +530,14 @@ HD_NOINL void hd_bls_fp_write(uint8_t *out, const hd_bls_fp *a) {
 }
 
 /* hd_bls_fp_sign is RFC 9380's sgn0: whether the number is odd. */
-HD_INL int hd_bls_fp_sign(const hd_bls_fp *a) {
+HD_NOINL int hd_bls_fp_sign(const hd_bls_fp *a) {
     hd_bls_fp t;
     hd_bls_fp_from_mont(&t, a);
     return (int)(t.w[0] & 1);
 }
 
 /* hd_bls_fp_is_large says whether a > (p - 1) / 2: the sign bit of compressed points. */
-HD_INL int hd_bls_fp_is_large(const hd_bls_fp *a) {
+HD_NOINL int hd_bls_fp_is_large(const hd_bls_fp *a) {
     HD_TABLE(uint64_t, half, 6) = {0xdcff7fffffffd555u, 0x0f55ffff58a9ffffu, 0xb39869507b587b12u,
                                    0xb23ba5c279c2895fu, 0x258dd3db21a5d66bu, 0x0d0088f51cbff34du};
     hd_bls_fp t;
@@ -680,8 +685,8 @@ HD_INL int hd_bls_fp2_sign(const hd_bls_fp2 *a) {
    the imaginary part squared is the other one; a single power decides which and gives both. */
 HD_NOINL void hd_bls_fp2_sqrt_norm(hd_bls_fp2 *r, const hd_bls_fp2 *a, const hd_bls_fp *n) {
     HD_TABLE(hd_bls_fp, half, 1) = {
-        {{0x1804000000015554u, 0x855000053ab00001u, 0x633cb57c253c276fu,
-          0x6e22d1ec31ebb502u, 0xd3916126f2d14ca2u, 0x17fbb8571a006596u}},
+        {{0x1804000000015554u, 0x855000053ab00001u, 0x633cb57c253c276fu, 0x6e22d1ec31ebb502u,
+          0xd3916126f2d14ca2u, 0x17fbb8571a006596u}},
     };
     hd_bls_fp t, e, z, q, h;
     hd_bls_fp_add(&t, &a->c0, n);
@@ -888,26 +893,26 @@ HD_NOINL void hd_bls_fp12_inv(hd_bls_fp12 *r, const hd_bls_fp12 *a) {
 /* a^p: each coefficient of w^j is conjugated and multiplied by (1 + i)^(j (p-1)/6). */
 HD_NOINL void hd_bls_fp12_frobenius(hd_bls_fp12 *r, const hd_bls_fp12 *a) {
     HD_TABLE(hd_bls_fp2, k, 5) = {
-        {{{0x07089552b319d465u, 0xc6695f92b50a8313u, 0x97e83cccd117228fu,
-           0xa35baecab2dc29eeu, 0x1ce393ea5daace4du, 0x08f2220fb0fb66ebu}},
-         {{0xb2f66aad4ce5d646u, 0x5842a06bfc497cecu, 0xcf4895d42599d394u,
-           0xc11b9cba40a8e8d0u, 0x2e3813cbe5a0de89u, 0x110eefda88847fafu}}},
-        {{{0x0000000000000000u, 0x0000000000000000u, 0x0000000000000000u,
-           0x0000000000000000u, 0x0000000000000000u, 0x0000000000000000u}},
-         {{0xcd03c9e48671f071u, 0x5dab22461fcda5d2u, 0x587042afd3851b95u,
-           0x8eb60ebe01bacb9eu, 0x03f97d6e83d050d2u, 0x18f0206554638741u}}},
-        {{{0x7bcfa7a25aa30fdau, 0xdc17dec12a927e7cu, 0x2f088dd86b4ebef1u,
-           0xd1ca2087da74d4a7u, 0x2da2596696cebc1du, 0x0e2b7eedbbfd87d2u}},
-         {{0x7bcfa7a25aa30fdau, 0xdc17dec12a927e7cu, 0x2f088dd86b4ebef1u,
-           0xd1ca2087da74d4a7u, 0x2da2596696cebc1du, 0x0e2b7eedbbfd87d2u}}},
-        {{{0x890dc9e4867545c3u, 0x2af322533285a5d5u, 0x50880866309b7e2cu,
-           0xa20d1b8c7e881024u, 0x14e4f04fe2db9068u, 0x14e56d3f1564853au}},
-         {{0x0000000000000000u, 0x0000000000000000u, 0x0000000000000000u,
-           0x0000000000000000u, 0x0000000000000000u, 0x0000000000000000u}}},
-        {{{0x82d83cf50dbce43fu, 0xa2813e53df9d018fu, 0xc6f0caa53c65e181u,
-           0x7525cf528d50fe95u, 0x4a85ed50f4798a6bu, 0x171da0fd6cf8eebdu}},
-         {{0x3726c30af242c66cu, 0x7c2ac1aad1b6fe70u, 0xa04007fbba4b14a2u,
-           0xef517c3266341429u, 0x0095ba654ed2226bu, 0x02e370eccc86f7ddu}}},
+        {{{0x07089552b319d465u, 0xc6695f92b50a8313u, 0x97e83cccd117228fu, 0xa35baecab2dc29eeu,
+           0x1ce393ea5daace4du, 0x08f2220fb0fb66ebu}},
+         {{0xb2f66aad4ce5d646u, 0x5842a06bfc497cecu, 0xcf4895d42599d394u, 0xc11b9cba40a8e8d0u,
+           0x2e3813cbe5a0de89u, 0x110eefda88847fafu}}},
+        {{{0x0000000000000000u, 0x0000000000000000u, 0x0000000000000000u, 0x0000000000000000u,
+           0x0000000000000000u, 0x0000000000000000u}},
+         {{0xcd03c9e48671f071u, 0x5dab22461fcda5d2u, 0x587042afd3851b95u, 0x8eb60ebe01bacb9eu,
+           0x03f97d6e83d050d2u, 0x18f0206554638741u}}},
+        {{{0x7bcfa7a25aa30fdau, 0xdc17dec12a927e7cu, 0x2f088dd86b4ebef1u, 0xd1ca2087da74d4a7u,
+           0x2da2596696cebc1du, 0x0e2b7eedbbfd87d2u}},
+         {{0x7bcfa7a25aa30fdau, 0xdc17dec12a927e7cu, 0x2f088dd86b4ebef1u, 0xd1ca2087da74d4a7u,
+           0x2da2596696cebc1du, 0x0e2b7eedbbfd87d2u}}},
+        {{{0x890dc9e4867545c3u, 0x2af322533285a5d5u, 0x50880866309b7e2cu, 0xa20d1b8c7e881024u,
+           0x14e4f04fe2db9068u, 0x14e56d3f1564853au}},
+         {{0x0000000000000000u, 0x0000000000000000u, 0x0000000000000000u, 0x0000000000000000u,
+           0x0000000000000000u, 0x0000000000000000u}}},
+        {{{0x82d83cf50dbce43fu, 0xa2813e53df9d018fu, 0xc6f0caa53c65e181u, 0x7525cf528d50fe95u,
+           0x4a85ed50f4798a6bu, 0x171da0fd6cf8eebdu}},
+         {{0x3726c30af242c66cu, 0x7c2ac1aad1b6fe70u, 0xa04007fbba4b14a2u, 0xef517c3266341429u,
+           0x0095ba654ed2226bu, 0x02e370eccc86f7ddu}}},
     };
     hd_bls_fp2_conj(&r->c0.c0, &a->c0.c0);
     hd_bls_fp2_conj(&r->c1.c0, &a->c1.c0);

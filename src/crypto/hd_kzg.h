@@ -58,10 +58,10 @@ HD_NOINL int hd_kzg_g1_read(hd_bls_e1_affine *r, const uint8_t *in) {
 
 HD_INL void hd_kzg_g1_generator(hd_bls_e1_affine *r) {
     HD_TABLE(hd_bls_fp, k, 2) = {
-        {{0x5cb38790fd530c16u, 0x7817fc679976fff5u, 0x154f95c7143ba1c1u,
-          0xf0ae6acdf3d0e747u, 0xedce6ecc21dbf440u, 0x120177419e0bfb75u}},
-        {{0xbaac93d50ce72271u, 0x8c22631a7918fd8eu, 0xdd595f13570725ceu,
-          0x51ac582950405194u, 0x0e1c8c3fad0059c0u, 0x0bbc3efc5008a26au}},
+        {{0x5cb38790fd530c16u, 0x7817fc679976fff5u, 0x154f95c7143ba1c1u, 0xf0ae6acdf3d0e747u,
+          0xedce6ecc21dbf440u, 0x120177419e0bfb75u}},
+        {{0xbaac93d50ce72271u, 0x8c22631a7918fd8eu, 0xdd595f13570725ceu, 0x51ac582950405194u,
+          0x0e1c8c3fad0059c0u, 0x0bbc3efc5008a26au}},
     };
     r->x = k[0];
     r->y = k[1];
@@ -70,14 +70,14 @@ HD_INL void hd_kzg_g1_generator(hd_bls_e1_affine *r) {
 /* -G2, the negative of the generator. */
 HD_INL void hd_kzg_g2_neg_generator(hd_bls_e2_affine *r) {
     HD_TABLE(hd_bls_fp2, k, 2) = {
-        {{{0xf5f28fa202940a10u, 0xb3f5fb2687b4961au, 0xa1a893b53e2ae580u,
-           0x9894999d1a3caee9u, 0x6f67b7631863366bu, 0x058191924350bcd7u}},
-         {{0xa5a9c0759e23f606u, 0xaaa0c59dbccd60c3u, 0x3bb17e18e2867806u,
-           0x1b1ab6cc8541b367u, 0xc2b6ed0ef2158547u, 0x11922a097360edf3u}}},
-        {{{0x6d8bf5079fb65e61u, 0xc52f05df531d63a5u, 0x7f4a4d344ca692c9u,
-           0xa887959b8577c95fu, 0x4347fe40525c8734u, 0x197d145bbaff0bb5u}},
-         {{0x0c3e036d209afa4eu, 0x0601d8f4863f9e23u, 0xe0832636bacc0a84u,
-           0xeb2def362a476f84u, 0x64044f659f0ee1e9u, 0x0ed54f48d5a1caa7u}}},
+        {{{0xf5f28fa202940a10u, 0xb3f5fb2687b4961au, 0xa1a893b53e2ae580u, 0x9894999d1a3caee9u,
+           0x6f67b7631863366bu, 0x058191924350bcd7u}},
+         {{0xa5a9c0759e23f606u, 0xaaa0c59dbccd60c3u, 0x3bb17e18e2867806u, 0x1b1ab6cc8541b367u,
+           0xc2b6ed0ef2158547u, 0x11922a097360edf3u}}},
+        {{{0x6d8bf5079fb65e61u, 0xc52f05df531d63a5u, 0x7f4a4d344ca692c9u, 0xa887959b8577c95fu,
+           0x4347fe40525c8734u, 0x197d145bbaff0bb5u}},
+         {{0x0c3e036d209afa4eu, 0x0601d8f4863f9e23u, 0xe0832636bacc0a84u, 0xeb2def362a476f84u,
+           0x64044f659f0ee1e9u, 0x0ed54f48d5a1caa7u}}},
     };
     r->x = k[0];
     r->y = k[1];
@@ -86,14 +86,14 @@ HD_INL void hd_kzg_g2_neg_generator(hd_bls_e2_affine *r) {
 /* [tau] G2: the second G2 point of the trusted setup. */
 HD_INL void hd_kzg_g2_tau(hd_bls_e2_affine *r) {
     HD_TABLE(hd_bls_fp2, k, 2) = {
-        {{{0x6120a2099b0379f9u, 0xa2df815cb8210e4eu, 0xcb57be5577bd3d4fu,
-           0x62da0ea89a0c93f8u, 0x02e0ee16968e150du, 0x171f09aea833acd5u}},
-         {{0x11a3670749dfd455u, 0x04991d7b3abffadcu, 0x85446a8e14437f41u,
-           0x27174e7b4e76e3f2u, 0x7bfa6dd397f60a20u, 0x02fcc329ac07080fu}}},
-        {{{0xaa130838793b2317u, 0xe236dd220f891637u, 0x6502782925760980u,
-           0xd05c25f60557ec89u, 0x6095767a44064474u, 0x185693917080d405u}},
-         {{0x549f9e175b03dc0au, 0x32c0c95a77106cfeu, 0x64a74eae5705d080u,
-           0x53deeaf56659ed9eu, 0x09a1d368508afb93u, 0x12cf3a4525b5e9bdu}}},
+        {{{0x6120a2099b0379f9u, 0xa2df815cb8210e4eu, 0xcb57be5577bd3d4fu, 0x62da0ea89a0c93f8u,
+           0x02e0ee16968e150du, 0x171f09aea833acd5u}},
+         {{0x11a3670749dfd455u, 0x04991d7b3abffadcu, 0x85446a8e14437f41u, 0x27174e7b4e76e3f2u,
+           0x7bfa6dd397f60a20u, 0x02fcc329ac07080fu}}},
+        {{{0xaa130838793b2317u, 0xe236dd220f891637u, 0x6502782925760980u, 0xd05c25f60557ec89u,
+           0x6095767a44064474u, 0x185693917080d405u}},
+         {{0x549f9e175b03dc0au, 0x32c0c95a77106cfeu, 0x64a74eae5705d080u, 0x53deeaf56659ed9eu,
+           0x09a1d368508afb93u, 0x12cf3a4525b5e9bdu}}},
     };
     r->x = k[0];
     r->y = k[1];

@@ -95,7 +95,11 @@ HD_INL void hd_u64_set(uint8_t *p, uint32_t idx, uint64_t x) {
 HD_INL hd_u256 hd_word_get(const uint8_t *p) {
     hd_u256 r;
 #if HD_LANE_TILE == 1 && !HD_ON_DEVICE
-    hd_copy(&r, p, 32);
+    /* Limb by limb: a 16-byte load behind four 8-byte stores waits for all of them to retire. */
+    r.w[0] = hd_u64_get(p, 0);
+    r.w[1] = hd_u64_get(p, 1);
+    r.w[2] = hd_u64_get(p, 2);
+    r.w[3] = hd_u64_get(p, 3);
 #else
     hd_unit_pair lo = hd_unit_get(p), hi = hd_unit_get(p + HD_LANE_STEP);
     r.w[0] = lo.a;
@@ -108,7 +112,10 @@ HD_INL hd_u256 hd_word_get(const uint8_t *p) {
 
 HD_INL void hd_word_set(uint8_t *p, hd_u256 x) {
 #if HD_LANE_TILE == 1 && !HD_ON_DEVICE
-    hd_copy(p, &x, 32);
+    hd_u64_set(p, 0, x.w[0]);
+    hd_u64_set(p, 1, x.w[1]);
+    hd_u64_set(p, 2, x.w[2]);
+    hd_u64_set(p, 3, x.w[3]);
 #else
     hd_unit_set(p, x.w[0], x.w[1]);
     hd_unit_set(p + HD_LANE_STEP, x.w[2], x.w[3]);

@@ -18,22 +18,17 @@ typedef struct {
 
 static const char *type_name(uint32_t type) {
     switch (type) {
-    case HD_TX_ACCESS_LIST:
-        return "AccessListTx";
-    case HD_TX_DYNAMIC_FEE:
-        return "DynamicFeeTx";
-    case HD_TX_BLOB:
-        return "BlobTx";
-    case HD_TX_SET_CODE:
-        return "SetCodeTx";
-    default:
-        return "LegacyTx";
+    case HD_TX_ACCESS_LIST: return "AccessListTx";
+    case HD_TX_DYNAMIC_FEE: return "DynamicFeeTx";
+    case HD_TX_BLOB: return "BlobTx";
+    case HD_TX_SET_CODE: return "SetCodeTx";
+    default: return "LegacyTx";
     }
 }
 
 static hd_err fail(const reader *rd, const char *what, const char *kind, const char *field) {
-    hd_msg_set(rd->msg, "rlp: %s for %s, decoding into (types.Transaction)(types.%s).%s", what, kind,
-               rd->type, field);
+    hd_msg_set(rd->msg, "rlp: %s for %s, decoding into (types.Transaction)(types.%s).%s", what,
+               kind, rd->type, field);
     return HD_ERR_FORMAT;
 }
 
@@ -88,7 +83,8 @@ static hd_err next_fixed(reader *rd, uint8_t *out, size_t sz, const char *kind, 
     if (err != HD_OK)
         return err;
     if (s.sz != sz)
-        return fail(rd, s.sz < sz ? "input string too short" : "input string too long", kind, field);
+        return fail(rd, s.sz < sz ? "input string too short" : "input string too long", kind,
+                    field);
     memcpy(out, s.data, sz);
     return HD_OK;
 }
@@ -106,8 +102,9 @@ static hd_err next_list(reader *rd, reader *sub, const char *kind, const char *f
 }
 
 static hd_err expect_end(const reader *rd, const char *kind, const char *field) {
-    return hd_rlp_iter_is_end(&rd->iter) ? HD_OK
-                                         : fail(rd, "input list has too many elements", kind, field);
+    return hd_rlp_iter_is_end(&rd->iter)
+               ? HD_OK
+               : fail(rd, "input list has too many elements", kind, field);
 }
 
 static hd_err read_to(hd_tx *tx, reader *rd) {
@@ -328,8 +325,10 @@ static hd_err read_transaction(hd_tx *tx, hd_tx_envelope *envelope, hd_buf *data
     if (err == HD_OK)
         err = next_number(rd, &envelope->s, 32, "*big.Int", "S");
     if (err == HD_OK && !hd_rlp_iter_is_end(&rd->iter)) {
-        hd_msg_set(rd->msg, "rlp: input list has too many elements for types.%s, decoding into "
-                            "(types.Transaction)", rd->type);
+        hd_msg_set(rd->msg,
+                   "rlp: input list has too many elements for types.%s, decoding into "
+                   "(types.Transaction)",
+                   rd->type);
         err = HD_ERR_FORMAT;
     }
     if (err != HD_OK)
@@ -490,18 +489,12 @@ hd_err hd_tx_rehash(hd_tx_envelope *envelope, const hd_tx *tx, const uint8_t *da
 
 int hd_tx_type_is_active(uint32_t type, uint32_t fork) {
     switch (type) {
-    case HD_TX_LEGACY:
-        return 1;
-    case HD_TX_ACCESS_LIST:
-        return fork >= HD_FORK_BERLIN;
-    case HD_TX_DYNAMIC_FEE:
-        return fork >= HD_FORK_LONDON;
-    case HD_TX_BLOB:
-        return fork >= HD_FORK_CANCUN;
-    case HD_TX_SET_CODE:
-        return fork >= HD_FORK_PRAGUE;
-    default:
-        return 0;
+    case HD_TX_LEGACY: return 1;
+    case HD_TX_ACCESS_LIST: return fork >= HD_FORK_BERLIN;
+    case HD_TX_DYNAMIC_FEE: return fork >= HD_FORK_LONDON;
+    case HD_TX_BLOB: return fork >= HD_FORK_CANCUN;
+    case HD_TX_SET_CODE: return fork >= HD_FORK_PRAGUE;
+    default: return 0;
     }
 }
 
@@ -519,7 +512,7 @@ hd_tx_intrinsic_gas hd_tx_intrinsic(const hd_tx *tx, const uint8_t *data, uint32
     out.gas += zero_cnt * 4;
     out.gas += nonzero_cnt * (fork >= HD_FORK_ISTANBUL ? 16 : 68); /* EIP-2028 */
     if (is_create && fork >= HD_FORK_SHANGHAI)
-        out.gas += ((uint64_t)tx->data_sz + 31) / 32 * 2; /* EIP-3860 */
+        out.gas += ((uint64_t)tx->data_sz + 31) / 32 * 2;                             /* EIP-3860 */
     out.gas += (uint64_t)tx->access_cnt * 2400 + (uint64_t)tx->access_key_cnt * 1900; /* EIP-2930 */
     out.gas += (uint64_t)tx->auth_cnt * 25000;                                        /* EIP-7702 */
     if (fork >= HD_FORK_PRAGUE)

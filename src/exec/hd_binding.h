@@ -5,6 +5,7 @@
 
 #include "evm/hd_lane_class.h"
 #include "exec/hd_exec.h"
+#include "exec/hd_results.h"
 
 /* Memory of one lane (or of a tile of which one lane is used), owned by a worker. */
 typedef struct {
@@ -38,9 +39,5 @@ hd_binding_fn hd_binding_tiled;  /* the device's interleaved layout, switch */
 
 /* Gives used pages back to the system; the contents are lost. */
 void hd_lane_memory_trim(hd_lane_memory *lane);
-
-/* Room for more entries in a results array; grows by half. HD_ERR_NOMEM. */
-hd_err hd_results_reserve(hd_results *r, size_t account_cnt, size_t slot_cnt, size_t log_cnt,
-                          size_t bytes_sz);
 
 #endif

@@ -63,6 +63,8 @@ static void trace_end(trace_state *t) {
 
 static void hd_core_trace_step(hd_vm *vm, uint32_t pc, uint8_t op, int64_t gas) {
     trace_state *t = vm->trace;
+    if (vm->f.code_sz == 0)
+        return; /* an account without code takes no step, as go-ethereum prints it */
     /* A suspended instruction begins again: it is one step. */
     if (t->has_step && t->step.pc == pc && t->step.depth == vm->s.depth + 1 &&
         t->step.gas == (uint64_t)gas && t->step.op == op && op != HD_OP_JUMPDEST && op != HD_OP_JUMP)

@@ -18,20 +18,13 @@ static hd_u256 max_u256(void) { return hd_u256_not(hd_u256_zero()); }
 
 static uint64_t bomb_delay(uint32_t rules) {
     switch (rules) {
-    case HD_DIFFICULTY_BYZANTIUM:
-        return 3000000;
-    case HD_DIFFICULTY_CONSTANTINOPLE:
-        return 5000000;
-    case HD_DIFFICULTY_MUIR_GLACIER:
-        return 9000000;
-    case HD_DIFFICULTY_LONDON:
-        return 9700000;
-    case HD_DIFFICULTY_ARROW_GLACIER:
-        return 10700000;
-    case HD_DIFFICULTY_GRAY_GLACIER:
-        return 11400000;
-    default:
-        return 0;
+    case HD_DIFFICULTY_BYZANTIUM: return 3000000;
+    case HD_DIFFICULTY_CONSTANTINOPLE: return 5000000;
+    case HD_DIFFICULTY_MUIR_GLACIER: return 9000000;
+    case HD_DIFFICULTY_LONDON: return 9700000;
+    case HD_DIFFICULTY_ARROW_GLACIER: return 10700000;
+    case HD_DIFFICULTY_GRAY_GLACIER: return 11400000;
+    default: return 0;
     }
 }
 
@@ -165,8 +158,8 @@ uint64_t hd_excess_blob_gas(uint64_t parent_excess, uint64_t parent_blob_gas_use
         if (!hd_u256_is_zero(hi))
             price = max_u256();
         if (hd_u256_lt(price, reserve)) {
-            hd_u256 part = hd_u256_mul(u64(parent_blob_gas_used),
-                                       u64(params.max_cnt - params.target_cnt));
+            hd_u256 part =
+                hd_u256_mul(u64(parent_blob_gas_used), u64(params.max_cnt - params.target_cnt));
             uint64_t add = hd_u256_div(part, u64(params.max_cnt)).w[0];
             return parent_excess + add < parent_excess ? UINT64_MAX : parent_excess + add;
         }

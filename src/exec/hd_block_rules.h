@@ -49,11 +49,13 @@ typedef struct {
 /* The parameters of Cancun, Prague and Osaka on mainnet; zeros before Cancun. */
 hd_blob_params hd_blob_params_of(uint32_t fork);
 
-/* Wei for one unit of blob gas: EIP-4844's fake_exponential(1, excess, fraction). Above 2^256 - 1:
-   that. update_fraction 0 counts as 1. */
+/* Wei for one unit of blob gas: EIP-4844's fake_exponential(1, excess, fraction). Exact up to
+   2^190 wei, more than all there are; where a sum in between leaves 256 bits, 2^256 - 1.
+   update_fraction 0 counts as 1. */
 hd_u256 hd_blob_fee(uint64_t excess_blob_gas, uint64_t update_fraction);
 
-/* Excess blob gas of a block from its parent's values; from Osaka with the reserve price of EIP-7918. */
+/* Excess blob gas of a block from its parent's values; from Osaka with the reserve price of
+ * EIP-7918. */
 uint64_t hd_excess_blob_gas(uint64_t parent_excess, uint64_t parent_blob_gas_used,
                             hd_u256 parent_base_fee, hd_blob_params params, uint32_t fork);
 
@@ -68,9 +70,9 @@ hd_u256 hd_gwei(uint64_t amount_gwei);
 
 /* ---- accounts that blocks call themselves */
 #define HD_SYSTEM_CALL_GAS 30000000u
-hd_address hd_system_sender(void);           /* 0xff..fe */
-hd_address hd_beacon_roots_address(void);    /* EIP-4788 */
-hd_address hd_history_address(void);         /* EIP-2935 */
+hd_address hd_system_sender(void);                  /* 0xff..fe */
+hd_address hd_beacon_roots_address(void);           /* EIP-4788 */
+hd_address hd_history_address(void);                /* EIP-2935 */
 hd_address hd_withdrawal_requests_address(void);    /* EIP-7002 */
 hd_address hd_consolidation_requests_address(void); /* EIP-7251 */
 hd_address hd_deposit_contract_address(void);       /* mainnet's, EIP-6110 */

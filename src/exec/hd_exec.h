@@ -33,9 +33,11 @@ typedef struct {
 
 #define HD_BATCH_READS 1u     /* export read-only accounts and slots too (for validation) */
 #define HD_BATCH_NO_DIFF 2u   /* receipts only: no accounts, slots, logs, output */
+#define HD_BATCH_UNSORTED 4u  /* cuda: do not group lanes by code and selector (for measuring) */
 
 /* Results live in arrays that grow and are reused by the next hd_exec_run. receipts[i] belongs to
-   txs[i]; the ranges of each receipt lie in transaction order. */
+   txs[i]; its ranges lie anywhere in the arrays (a backend may finish transactions out of order), its
+   entries in the order in which the transaction met them. */
 typedef struct {
     hd_receipt *receipts;
     hd_account_diff *accounts;

@@ -7,11 +7,13 @@
 
 #define CHUNK_HOST 8192u
 #define CHUNK_CUDA 65536u
-#define CHUNK_MIN 256u
+/* The shortest chunk worth its launch. */
+#define CHUNK_MIN_HOST 256u
+#define CHUNK_MIN_CUDA 8192u
 /* Transactions that run alone first, so that there is a serial price to compare chunks with. */
 #define PROBE_CNT 32u
-/* After a chunk that was dearer than serial execution this many transactions run alone, and twice as
-   many each time in a row. Chunks are then tried again: with 256 in 16,384 a sequence in which
+/* After a chunk that was dearer than serial execution this many transactions run alone, and twice
+   as many each time in a row. Chunks are then tried again: with 256 in 16,384 a sequence in which
    everything conflicts loses at most a few percent. */
 #define SERIAL_MIN 1024u
 #define SERIAL_MAX 16384u
@@ -72,11 +74,10 @@ static int account_holds(const ordered *o, const hd_account_diff *d, const hd_wo
         return 0;
     if (!a)
         return 1;
-    if (a->nonce != d->original_nonce ||
-        !hd_u256_is_equal(a->balance_wei, d->original_balance_wei))
+    if (a->nonce != d->original_nonce || !hd_u256_is_equal(a->balance_wei, d->original_balance_wei))
         return 0;
-    /* The difference holds the code at the end. Where that is not the code that was read, the answer
-       is only sure while no code has changed at all. */
+    /* The difference holds the code at the end. Where that is not the code that was read, the
+       answer is only sure while no code has changed at all. */
     if (d->flags & (HD_DIFF_CODE | HD_DIFF_DELETED))
         return !o->is_code_changed;
     return memcmp(&o->world.codes[a->code_idx].hash, &d->code_hash, sizeof(d->code_hash)) == 0;
@@ -140,8 +141,8 @@ static hd_err commit(ordered *o, uint32_t tx_idx, const hd_receipt *r, const hd_
     return err;
 }
 
-/* Runs the transaction against the present state. is_over: it asks for more than is left of the block.
-   It will be refused, but other reasons come first; so it meets a block of what is left. */
+/* Runs the transaction against the present state. is_over: it asks for more than is left of the
+   block. It will be refused, but other reasons come first; so it meets a block of what is left. */
 static hd_err run_alone(ordered *o, uint32_t tx_idx, int is_over) {
     uint64_t begin_ns = hd_clock_ns();
     hd_tx tx = o->seq->txs[tx_idx];
@@ -246,7 +247,7 @@ static int is_dear(const ordered *o, uint64_t chunk_gas, uint64_t chunk_ns) {
            (double)chunk_ns * (double)o->alone_gas > (double)o->alone_ns * (double)chunk_gas;
 }
 
-static hd_err run_all(ordered *o, uint32_t chunk_max) {
+static hd_err run_all(ordered *o, uint32_t chunk_min, uint32_t chunk_max) {
     uint32_t at = 0, end = o->seq->tx_cnt, chunk = chunk_max, serial = SERIAL_MIN;
     int may_be_serial = !(o->seq->flags & HD_ORDERED_NEVER_SERIAL);
     hd_err err = HD_OK;
@@ -263,7 +264,7 @@ static hd_err run_all(ordered *o, uint32_t chunk_max) {
         at += cnt;
         /* Conflicts within a chunk grow with its length: find the length that has few. */
         if (rerun_cnt > cnt / 4)
-            chunk = HD_MAX(chunk / 2, HD_MIN(CHUNK_MIN, chunk_max));
+            chunk = HD_MAX(chunk / 2, chunk_min);
         else if (rerun_cnt < cnt / 16)
             chunk = HD_MIN(chunk * 2, chunk_max);
         if (err != HD_OK || !may_be_serial)
@@ -273,6 +274,7 @@ static hd_err run_all(ordered *o, uint32_t chunk_max) {
             err = run_serial(o, at, at + cnt);
             at += cnt;
             serial = HD_MIN(serial * 2, SERIAL_MAX);
+            chunk = chunk_min; /* the next attempt shall not cost much */
         } else {
             serial = SERIAL_MIN;
         }
@@ -300,10 +302,10 @@ hd_err hd_exec_ordered(hd_exec *x, hd_state *s, const hd_sequence *seq, hd_order
     o.s = s;
     o.seq = seq;
     hd_state_world(&o.world, s);
-    uint32_t chunk_max = seq->chunk_cnt;
-    if (chunk_max == 0)
-        chunk_max = hd_exec_backend(x) == HD_BACKEND_CUDA ? CHUNK_CUDA : CHUNK_HOST;
-    err = run_all(&o, HD_MIN(chunk_max, HD_ORDERED_CHUNK_MAX));
+    int is_cuda = hd_exec_backend(x) == HD_BACKEND_CUDA;
+    uint32_t chunk_max = seq->chunk_cnt ? seq->chunk_cnt : is_cuda ? CHUNK_CUDA : CHUNK_HOST;
+    chunk_max = HD_MIN(chunk_max, HD_ORDERED_CHUNK_MAX);
+    err = run_all(&o, HD_MIN(is_cuda ? CHUNK_MIN_CUDA : CHUNK_MIN_HOST, chunk_max), chunk_max);
     hd_results_free(&o.chunk);
     hd_results_free(&o.one);
     hd_exec_close(o.alone);

@@ -1,4 +1,5 @@
-/* hd_exec_ordered.h - a sequence of transactions whose result equals serial execution in that order.
+/* hd_exec_ordered.h - a sequence of transactions whose result equals serial execution in that
+   order.
 
    Chunks of the sequence run at once against the state as it is. Then, in order, what each
    transaction read is compared by value with the state that its predecessors left: where all is as
@@ -23,15 +24,15 @@ typedef struct {
     uint32_t env_cnt;
     uint32_t chunk_cnt; /* transactions in the largest chunk; 0: chosen by backend; 1: serial */
     uint32_t flags;     /* HD_ORDERED_... */
-    /* Work units after which a transaction of a chunk is given up and runs alone at its turn, so that
-       one misled lane cannot hold up a device; 0: none. Never changes a result. */
+    /* Work units after which a transaction of a chunk is given up and runs alone at its turn, so
+       that one misled lane cannot hold up a device; 0: none. Never changes a result. */
     uint64_t chunk_work_max;
     /* As in hd_batch; world_idx is 0. */
     hd_err (*blockhash)(void *ctx, hd_hash *out, uint32_t world_idx, uint64_t number);
     void *blockhash_ctx;
-    /* Called in order with each final receipt, before its writes enter the state; the receipt's offsets
-       point into from, which is valid during the call. An error ends the sequence with it. NULL:
-       none. */
+    /* Called in order with each final receipt, before its writes enter the state; the receipt's
+       offsets point into from, which is valid during the call. An error ends the sequence with it.
+       NULL: none. */
     hd_err (*receipt)(void *ctx, uint32_t tx_idx, const hd_receipt *r, const hd_results *from);
     void *receipt_ctx;
 } hd_sequence;
@@ -52,12 +53,12 @@ typedef struct {
 
 /* hd_exec_ordered runs the sequence on x and writes its effects into s: accounts, slots and the
    coinbase's fees (no rewards, withdrawals or system calls). The result hangs on s and the sequence
-   alone: not on backend, threads or chunk size. A run of transactions with one env_idx is a block: a
-   transaction whose gas limit or blobs exceed what its predecessors left of the block's is refused
-   (HD_TX_SKIP_CHECKS ones neither count nor are refused); a refused one changes nothing and the
-   sequence goes on. stats (may be NULL) is overwritten.
-   Errors of hd_exec_run, hd_state_apply and seq->receipt, after which s holds the effects of some
-   first transactions; HD_ERR_NOMEM also for a transaction that needs more memory than a lane has. */
+   alone: not on backend, threads or chunk size. A run of transactions with one env_idx is a block:
+   a transaction whose gas limit or blobs exceed what its predecessors left of the block's is
+   refused (HD_TX_SKIP_CHECKS ones neither count nor are refused); a refused one changes nothing and
+   the sequence goes on. stats (may be NULL) is overwritten. Errors of hd_exec_run, hd_state_apply
+   and seq->receipt, after which s holds the effects of some first transactions; HD_ERR_NOMEM also
+   for a transaction that needs more memory than a lane has. */
 hd_err hd_exec_ordered(hd_exec *x, hd_state *s, const hd_sequence *seq, hd_ordered_stats *stats);
 
 #endif

@@ -28,7 +28,7 @@ hd_err hd_lane_memory_open(hd_lane_memory *lane, uint32_t tile) {
     memset(lane, 0, sizeof(*lane));
     lane->tile = tile;
     /* A tile of 32 holds 32 times the address space: start lower. */
-    for (uint32_t shift = tile == 1 ? 0 : 4; shift <= 12; shift++) {
+    for (uint32_t shift = tile == 1 ? 0 : 1; shift <= 12; shift++) {
         class_fill(&lane->cls, shift);
         size_t units_sz = (size_t)lane->cls.unit_cnt * 16 * tile;
         size_t sz = units_sz + (size_t)lane->cls.linear_sz * tile;

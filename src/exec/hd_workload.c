@@ -10,7 +10,7 @@
 
 #define ACCOUNTS_DEFAULT 10000u
 #define POOL_TRADERS 4u
-#define SLOTS_MAX 3u     /* of a sender, that are set before */
+#define SLOTS_MAX 3u /* of a sender, that are set before */
 
 #define ETHER 1000000000000000000ull
 #define GWEI 1000000000ull
@@ -97,8 +97,8 @@ static uint64_t random_at(uint64_t seed, uint64_t stream, uint64_t idx) {
                     1);
 }
 
-/* Twenty bytes that look like a hash, as real ones do, with role and number in the middle so that no
-   two are equal. */
+/* Twenty bytes that look like a hash, as real ones do, with role and number in the middle so that
+   no two are equal. */
 static hd_address address_of(uint64_t seed, uint32_t role, uint32_t idx) {
     hd_address a;
     uint64_t r = random_at(seed, role, idx);
@@ -244,8 +244,7 @@ static hd_err make_chunk(void *ctx, size_t begin, size_t end, uint32_t worker_id
         tx->gas_price = hd_u256_from_u64(3 * GWEI);
         tx->priority_fee = hd_u256_from_u64(GWEI);
         tx->data_off = (uint64_t)i * data_stride(m->options->kind);
-        tx->sender =
-            address_of(m->options->seed, ROLE_SENDER, m->senders ? m->senders[i] : i);
+        tx->sender = address_of(m->options->seed, ROLE_SENDER, m->senders ? m->senders[i] : i);
         switch (m->options->kind) {
         case HD_WORKLOAD_ERC20: make_erc20(m, i, 0); break;
         case HD_WORKLOAD_ERC20_HOT: make_erc20(m, i, 1); break;
@@ -258,9 +257,7 @@ static hd_err make_chunk(void *ctx, size_t begin, size_t end, uint32_t worker_id
             make_work(m, i, HD_SELECTOR_WORK_EVERYTHING, 64, 400000);
             break;
         case HD_WORKLOAD_MIXED: make_mixed(m, i, i & 3); break;
-        case HD_WORKLOAD_MIXED_SORTED:
-            make_mixed(m, i, (uint32_t)((uint64_t)i * 4 / cnt));
-            break;
+        case HD_WORKLOAD_MIXED_SORTED: make_mixed(m, i, (uint32_t)((uint64_t)i * 4 / cnt)); break;
         default: make_ether(m, i); break;
         }
     }

@@ -1,5 +1,5 @@
-/* hd_workload.h - batches of transactions made from a name, a number and a seed: what bench and demo
-   run and what tests compare backends with. */
+/* hd_workload.h - batches of transactions made from a name, a number and a seed: what bench and
+   demo run and what tests compare backends with. */
 #ifndef HD_WORKLOAD_H
 #define HD_WORKLOAD_H
 
@@ -27,7 +27,7 @@ enum {
 #define HD_X(id, name, text) HD_WORKLOAD_##id,
     HD_WORKLOADS(HD_X)
 #undef HD_X
-    HD_WORKLOAD_CNT
+        HD_WORKLOAD_CNT
 };
 
 typedef struct {
@@ -55,8 +55,8 @@ uint32_t hd_workload_find(const char *name);
 const char *hd_workload_name(uint32_t kind);
 const char *hd_workload_text(uint32_t kind);
 
-/* hd_workload_open makes a workload; the same options give the same one on every machine. HD_ERR_NOMEM,
-   HD_ERR_LIMIT: an option is out of range. */
+/* hd_workload_open makes a workload; the same options give the same one on every machine.
+   HD_ERR_NOMEM, HD_ERR_LIMIT: an option is out of range. */
 hd_err hd_workload_open(hd_workload *out, const hd_workload_options *options);
 void hd_workload_close(hd_workload *w);
 

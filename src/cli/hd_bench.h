@@ -1,0 +1,60 @@
+/* hd_bench.h - what the files of `heddle bench` share: options, rows, the two kinds of benchmark.
+ */
+#ifndef HD_BENCH_H
+#define HD_BENCH_H
+
+#include <stdio.h>
+
+#include "base/hd_msg.h"
+#include "exec/hd_exec.h"
+
+#define HD_BENCH_REPEAT_MAX 1000u
+
+typedef struct {
+    const char *fixtures; /* folder; NULL: where they usually are */
+    const char *csv_path; /* NULL: none */
+    FILE *csv;
+    uint64_t tx_cnt; /* 0: by benchmark and backend */
+    uint64_t repeat_cnt;
+    uint64_t threads; /* 0: by benchmark */
+    uint64_t seed;
+    uint64_t account_cnt;
+    uint32_t backend; /* HD_BACKEND_... */
+    int is_receipts;  /* receipts only */
+    int is_ordered;
+    int is_checked;
+} hd_bench_options;
+
+/* One measurement. */
+typedef struct {
+    const char *workload;
+    const char *name; /* of the case */
+    uint32_t backend;
+    uint32_t threads; /* 0: cuda */
+    uint64_t tx_cnt;
+    uint64_t gas;       /* of all transactions, once */
+    uint64_t median_ns; /* of running all transactions once */
+    uint64_t kernel_ns; /* of the same run */
+} hd_bench_row;
+
+const char *hd_bench_backend_name(uint32_t backend);
+/* hd_bench_put prints a row of the table and of the CSV file. */
+void hd_bench_put(const hd_bench_options *o, const hd_bench_row *row);
+
+typedef struct {
+    uint64_t ns;
+    uint64_t kernel_ns;
+} hd_bench_sample;
+
+/* The sample in the middle by ns; sorts them. cnt >= 1. */
+hd_bench_sample hd_bench_median(hd_bench_sample *samples, size_t cnt);
+
+/* Both return HD_OK, or an error with msg; HD_ERR_CORRUPT: a result is wrong. */
+
+/* evm-benchmarks: each of their files' cases, whose names hold filter (NULL: all). The expected
+   state root is checked first. HD_ERR_ABSENT: no such file or case. */
+hd_err hd_bench_evm(hd_msg *msg, const hd_bench_options *o, const char *filter);
+/* A workload of hd_workload.h. */
+hd_err hd_bench_workload(hd_msg *msg, const hd_bench_options *o, uint32_t kind);
+
+#endif

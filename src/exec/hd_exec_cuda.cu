@@ -1,0 +1,923 @@
+/* hd_exec_cuda.cu - the cuda backend: a thread a transaction, lanes in given memory, interleaved by
+   tiles of 32, grouped by code and selector; results exported and copied once.
+
+   A wave is as many lanes as fit the pool. Its lanes run in launches of bounded work until each is done
+   or needs a larger class; what a lane needs in between (precompiles, block hashes) is served between
+   launches. Nothing is allocated in a kernel. */
+#include <cuda_runtime.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cub/device/device_radix_sort.cuh>
+#include <cub/device/device_scan.cuh>
+
+#define HD_LANE_TILE 32
+#define HD_CORE_GOTO 0
+#define HD_CORE_TRACE 0
+#define HD_CORE_RUN core_run
+#include "evm/hd_core.inc"
+
+#include "base/hd_clock.h"
+#include "crypto/hd_precompile.h"
+#include "crypto/hd_precompile_cuda.h"
+#include "exec/hd_exec_cuda.h"
+#include "exec/hd_results.h"
+
+#define BLOCK_SZ 128u
+#define CLASS_CNT 4u
+/* Work units of a lane in one launch: about 100 ms of a lane that runs alone in its warp. */
+#define LAUNCH_FUEL ((int64_t)1 << 17)
+/* Modular exponentiations above this many input bytes go to the host's library. */
+#define MODEXP_DEVICE_SZ_MAX 1024u
+#define LAUNCH_MAX (1u << 20) /* of one wave: a bound on a driver loop, never reached by a sound core */
+
+#define CK(call) \
+    do { \
+        cudaError_t ck_ = (call); \
+        if (ck_ != cudaSuccess) { \
+            fprintf(stderr, "heddle: cuda: %s (%s:%d)\n", cudaGetErrorString(ck_), __FILE__, __LINE__); \
+            return ck_ == cudaErrorMemoryAllocation ? HD_ERR_NOMEM : HD_ERR_DEVICE; \
+        } \
+    } while (0)
+
+#define RET(call) \
+    do { \
+        hd_err ret_ = (call); \
+        if (ret_ != HD_OK) \
+            return ret_; \
+    } while (0)
+
+/* A lane that stopped before its end. */
+typedef struct {
+    uint32_t lane;
+    uint32_t stop;
+    uint32_t id;      /* need precompile */
+    uint32_t in_sz;   /* need precompile */
+    uint64_t out_max; /* need precompile; UINT64_MAX: more than there is */
+    uint64_t scratch_sz;
+    uint64_t number; /* need block hash */
+    uint64_t work;
+} stop_record;
+
+/* What a kernel needs of a batch, by value. */
+typedef struct {
+    const hd_world *worlds;
+    const hd_env *envs;
+    const hd_tx *txs;
+    const uint8_t *data;
+    uint8_t *pool;          /* tiles */
+    const uint32_t *lane_tx; /* transaction of each lane */
+    stop_record *records;
+    uint32_t *record_cnt;
+    hd_export_counts *counts; /* of each lane */
+    uint64_t tile_sz;
+    uint32_t lane_cnt;
+    uint32_t export_flags;
+    hd_lane_class cls;
+} wave_args;
+
+static __device__ void wave_bind(hd_vm *vm, const wave_args *w, uint32_t lane) {
+    const hd_tx *tx = &w->txs[w->lane_tx[lane]];
+    uint8_t *tile = w->pool + (uint64_t)(lane / 32) * w->tile_sz;
+    uint8_t *linear = tile + (uint64_t)w->cls.unit_cnt * 512 + (uint64_t)(lane % 32) * w->cls.linear_sz;
+    lane_bind(vm, tile + (lane % 32) * 16, linear, &w->cls, &w->worlds[tx->world_idx],
+              &w->envs[tx->env_idx], tx, w->data);
+}
+
+/* Runs lanes list[0,cnt) (all, from the start, where list is NULL). */
+static __global__ void __launch_bounds__(BLOCK_SZ, 4)
+    wave_step(const __grid_constant__ wave_args w, const uint32_t *list, uint32_t cnt, int64_t fuel) {
+    uint32_t i = blockIdx.x * BLOCK_SZ + threadIdx.x;
+    if (i >= cnt)
+        return;
+    uint32_t lane = list ? list[i] : i;
+    hd_vm vm;
+    wave_bind(&vm, &w, lane);
+    if (list)
+        lane_load(&vm);
+    uint32_t stop = lane_run(&vm, fuel, list == 0);
+    if (stop == HD_STOP_DONE) {
+        hd_export_counts c;
+        lane_measure(&c, &vm, w.export_flags);
+        w.counts[lane] = c;
+    } else {
+        stop_record *r = &w.records[atomicAdd(w.record_cnt, 1u)];
+        r->lane = lane;
+        r->stop = stop;
+        r->id = vm.f.precompile_id;
+        r->in_sz = vm.f.input_sz;
+        r->number = vm.s.need_number;
+        r->work = vm.s.work;
+        r->out_max = 0;
+        r->scratch_sz = 0;
+        if (stop == HD_STOP_NEED_PRECOMPILE) {
+            uint8_t head[HD_PRECOMPILE_HEAD_SZ];
+            for (uint32_t k = 0; k < HD_PRECOMPILE_HEAD_SZ; k++)
+                head[k] = k >= vm.f.input_sz ? 0
+                          : (vm.f.flags & HD_FRAME_INPUT_TX)
+                              ? vm.data[vm.tx->data_off + k]
+                              : *hd_byte_ptr(vm.mem, vm.f.input_off + k);
+            r->out_max = hd_precompile_out_sz_max(vm.f.precompile_id, vm.f.input_sz, head);
+            r->scratch_sz = hd_precompile_scratch_sz(vm.f.precompile_id, vm.f.input_sz, head);
+            if (r->out_max > w.cls.ret_max)
+                r->stop = HD_STOP_NEED_MEMORY;
+        }
+        hd_export_counts none = {0, 0, 0, 0, 0};
+        w.counts[lane] = none;
+    }
+    lane_save(&vm);
+}
+
+/* Inputs of waiting precompile frames to plain memory. */
+static __global__ void precompile_in(const __grid_constant__ wave_args w, const uint32_t *lanes,
+                                     const hd_precompile_job *jobs, uint32_t cnt, uint8_t *in) {
+    uint32_t i = blockIdx.x * BLOCK_SZ + threadIdx.x;
+    if (i >= cnt)
+        return;
+    hd_vm vm;
+    wave_bind(&vm, &w, lanes[i]);
+    lane_load(&vm);
+    uint8_t *dst = in + jobs[i].in_off;
+    if (vm.f.flags & HD_FRAME_INPUT_TX) {
+        const uint8_t *src = vm.data + vm.tx->data_off;
+        for (uint32_t k = 0; k < vm.f.input_sz; k++)
+            dst[k] = src[k];
+    } else {
+        hd_bytes_take(dst, vm.mem, vm.f.input_off, vm.f.input_sz);
+    }
+}
+
+/* Their outputs back to the return buffers. */
+static __global__ void precompile_out(const __grid_constant__ wave_args w, const uint32_t *lanes,
+                                      const hd_precompile_job *jobs, uint32_t cnt,
+                                      const uint8_t *out) {
+    uint32_t i = blockIdx.x * BLOCK_SZ + threadIdx.x;
+    if (i >= cnt)
+        return;
+    hd_vm vm;
+    wave_bind(&vm, &w, lanes[i]);
+    lane_load(&vm);
+    uint32_t is_ok = jobs[i].is_ok == 1;
+    vm.s.ret_sz = is_ok ? jobs[i].out_sz : 0;
+    vm.s.precompile_ok = is_ok ? 2 : 1;
+    hd_bytes_put(vm.ret, 0, out + jobs[i].out_off, vm.s.ret_sz);
+    lane_save(&vm);
+}
+
+static __global__ void supply_blockhash(const __grid_constant__ wave_args w, const uint32_t *lanes,
+                                        const uint64_t *numbers, const hd_hash *hashes, uint32_t cnt) {
+    uint32_t i = blockIdx.x * BLOCK_SZ + threadIdx.x;
+    if (i >= cnt)
+        return;
+    hd_vm vm;
+    wave_bind(&vm, &w, lanes[i]);
+    lane_load(&vm);
+    vm.s.is_block_number = 1;
+    vm.s.block_number = numbers[i];
+    vm.s.blockhash = hd_u256_load_be(hashes[i].b);
+    lane_save(&vm);
+}
+
+/* Grouping: which code the transaction enters, and its selector. */
+static __global__ void sort_keys(uint64_t *keys, uint32_t *idx, const hd_tx *txs, const hd_env *envs,
+                                 const hd_world *worlds, const uint8_t *data, uint32_t cnt) {
+    uint32_t i = blockIdx.x * BLOCK_SZ + threadIdx.x;
+    if (i >= cnt)
+        return;
+    const hd_tx *tx = &txs[i];
+    uint32_t addr[5], code = 0, selector = 0;
+    if (!(tx->flags & HD_TX_CREATE)) {
+        hd_addr_from_wire(addr, &tx->to);
+        const hd_world *w = &worlds[tx->world_idx];
+        uint32_t at = world_find(w, addr);
+        if (at != HD_NONE)
+            code = (uint32_t)hd_load_le32(w->codes[w->accounts[at].code_idx].hash.b) | 1;
+        if (code && tx->data_sz >= 4)
+            selector = hd_load_le32(data + tx->data_off);
+    }
+    keys[i] = (uint64_t)code << 32 | selector;
+    idx[i] = i;
+}
+
+/* Offsets of the export come from four scans over these. */
+static __global__ void split_counts(uint64_t *accounts, uint64_t *slots, uint64_t *logs,
+                                    uint64_t *bytes, const hd_export_counts *counts, uint32_t cnt) {
+    uint32_t i = blockIdx.x * BLOCK_SZ + threadIdx.x;
+    if (i > cnt)
+        return;
+    hd_export_counts c = {0, 0, 0, 0, 0};
+    if (i < cnt)
+        c = counts[i];
+    accounts[i] = c.account_cnt;
+    slots[i] = c.slot_cnt;
+    logs[i] = c.log_cnt;
+    bytes[i] = c.bytes_sz;
+}
+
+typedef struct {
+    hd_receipt *receipts; /* of each lane */
+    hd_account_diff *accounts;
+    hd_slot_diff *slots;
+    hd_log_entry *logs;
+    uint8_t *bytes;
+    const uint64_t *account_off;
+    const uint64_t *slot_off;
+    const uint64_t *log_off;
+    const uint64_t *bytes_off;
+} export_args;
+
+static __global__ void __launch_bounds__(BLOCK_SZ)
+    wave_export(const __grid_constant__ wave_args w, const __grid_constant__ export_args e) {
+    uint32_t lane = blockIdx.x * BLOCK_SZ + threadIdx.x;
+    if (lane >= w.lane_cnt)
+        return;
+    hd_vm vm;
+    wave_bind(&vm, &w, lane);
+    lane_load(&vm);
+    hd_receipt *r = &e.receipts[lane];
+    if (vm.s.stop != HD_STOP_DONE) { /* ran out of its class: another wave reports it */
+        r->status = HD_TX_PENDING;
+        return;
+    }
+    r->account_off = e.account_off[lane];
+    r->slot_off = e.slot_off[lane];
+    r->log_off = e.log_off[lane];
+    r->output_off = e.bytes_off[lane];
+    lane_export(r, e.accounts, e.slots, e.logs, e.bytes, &vm, w.export_flags);
+}
+
+/* ---- host side ---- */
+
+/* A growing device (or pinned) buffer. */
+typedef struct {
+    uint8_t *p;
+    size_t sz;
+    int is_host;
+} buffer;
+
+static hd_err buffer_reserve(buffer *b, size_t sz) {
+    if (sz <= b->sz && b->p)
+        return HD_OK;
+    size_t want = sz >> 30 ? sz : sz + sz / 4 + 256;
+    if (b->p) {
+        if (b->is_host)
+            cudaFreeHost(b->p);
+        else
+            cudaFree(b->p);
+        b->p = NULL;
+        b->sz = 0;
+    }
+    CK(b->is_host ? cudaMallocHost((void **)&b->p, want) : cudaMalloc((void **)&b->p, want));
+    b->sz = want;
+    return HD_OK;
+}
+
+static void buffer_free(buffer *b) {
+    if (b->p && b->is_host)
+        cudaFreeHost(b->p);
+    else if (b->p)
+        cudaFree(b->p);
+    b->p = NULL;
+    b->sz = 0;
+}
+
+enum {
+    B_STAGE, /* pinned: everything that goes up in one copy */
+    B_UP,    /* its device image */
+    B_POOL,
+    B_ORDER,
+    B_KEYS,
+    B_TEMP,
+    B_RECORDS,
+    B_RECORDS_HOST, /* pinned */
+    B_COUNTS,
+    B_OFFSETS,
+    B_LIST,
+    B_JOBS,
+    B_IN,
+    B_OUT,
+    B_SCRATCH,
+    B_RECEIPTS,
+    B_RESULTS,
+    B_DOWN, /* pinned */
+    B_CNT
+};
+
+struct hd_exec_cuda {
+    cudaStream_t stream;
+    cudaEvent_t begin, end;
+    size_t pool_max;
+    hd_lane_class classes[CLASS_CNT];
+    buffer buf[B_CNT];
+    uint64_t kernel_ns;
+    uint32_t launch_cnt;
+    int is_timing;
+};
+
+static void classes_init(hd_exec_cuda *x) {
+    memset(x->classes, 0, sizeof(x->classes));
+    hd_lane_class *c = &x->classes[0]; /* a token transfer, a swap */
+    c->frame_max = 6;
+    c->stack_max = 64;
+    c->memory_max = 768;
+    c->ret_max = 128;
+    c->account_max = 8;
+    c->slot_max = 12;
+    c->journal_max = 40;
+    c->log_max = 40;
+    c->account_index_max = 16;
+    c->slot_index_max = 32;
+    c->linear_sz = 0;
+    c = &x->classes[1]; /* ordinary contracts */
+    c->frame_max = 64;
+    c->stack_max = 2048;
+    c->memory_max = 128 << 10;
+    c->ret_max = 32 << 10;
+    c->account_max = 128;
+    c->slot_max = 512;
+    c->journal_max = 2048;
+    c->log_max = 4096;
+    c->account_index_max = 256;
+    c->slot_index_max = 1024;
+    c->linear_sz = 256 << 10;
+    c = &x->classes[2]; /* whatever a 30 Mgas block holds, nearly */
+    c->frame_max = 1025;
+    c->stack_max = 64 << 10;
+    c->memory_max = 8 << 20;
+    c->ret_max = 2 << 20;
+    c->account_max = 8192;
+    c->slot_max = 16384;
+    c->journal_max = 64 << 10;
+    c->log_max = 128 << 10;
+    c->account_index_max = 16384;
+    c->slot_index_max = 32768;
+    c->linear_sz = 8 << 20;
+    c = &x->classes[3]; /* the EVM's own limits: 1,024 frames of 1 MiB; 1.6 GiB a lane */
+    c->frame_max = 1025;
+    c->stack_max = 1025 * 1024;
+    c->memory_max = 1040u << 20;
+    c->ret_max = 128u << 20;
+    c->account_max = 256 << 10;
+    c->slot_max = 1536 << 10;
+    c->journal_max = 3 << 20;
+    c->log_max = 2 << 20;
+    c->account_index_max = 512 << 10;
+    c->slot_index_max = 4 << 20;
+    c->linear_sz = 64 << 20;
+    for (uint32_t i = 0; i < CLASS_CNT; i++)
+        hd_lane_class_layout(&x->classes[i]);
+}
+
+static uint64_t class_tile_sz(const hd_lane_class *c) {
+    return (uint64_t)c->unit_cnt * 512 + (uint64_t)c->linear_sz * 32;
+}
+
+extern "C" uint32_t hd_cuda_device_cnt(void) {
+    int n = 0;
+    if (cudaGetDeviceCount(&n) != cudaSuccess || n < 0)
+        return 0;
+    return (uint32_t)n;
+}
+
+extern "C" hd_err hd_cuda_device_info(uint32_t idx, char *name, size_t name_sz, uint64_t *memory_sz,
+                                      uint32_t *multiprocessor_cnt) {
+    struct cudaDeviceProp p;
+    if (cudaGetDeviceProperties(&p, (int)idx) != cudaSuccess)
+        return HD_ERR_ABSENT;
+    snprintf(name, name_sz, "%s", p.name);
+    *memory_sz = p.totalGlobalMem;
+    *multiprocessor_cnt = (uint32_t)p.multiProcessorCount;
+    return HD_OK;
+}
+
+extern "C" hd_err hd_exec_cuda_open(hd_exec_cuda **out) {
+    size_t free_sz, all_sz;
+    if (hd_cuda_device_cnt() == 0)
+        return HD_ERR_ABSENT;
+    hd_exec_cuda *x = (hd_exec_cuda *)calloc(1, sizeof(*x));
+    if (!x)
+        return HD_ERR_NOMEM;
+    *out = x;
+    classes_init(x);
+    x->buf[B_STAGE].is_host = x->buf[B_RECORDS_HOST].is_host = x->buf[B_DOWN].is_host = 1;
+    hd_err err = HD_ERR_DEVICE;
+    if (cudaSetDevice(0) != cudaSuccess || cudaMemGetInfo(&free_sz, &all_sz) != cudaSuccess ||
+        cudaStreamCreateWithFlags(&x->stream, cudaStreamNonBlocking) != cudaSuccess ||
+        cudaEventCreate(&x->begin) != cudaSuccess || cudaEventCreate(&x->end) != cudaSuccess)
+        goto fail;
+    x->pool_max = free_sz / 100 * 75;
+    /* Ask once whether the kernels were compiled for this device. */
+    struct cudaFuncAttributes attributes;
+    if (cudaFuncGetAttributes(&attributes, (const void *)wave_step) != cudaSuccess) {
+        err = HD_ERR_ABSENT;
+        goto fail;
+    }
+    return HD_OK;
+fail:
+    hd_exec_cuda_close(x);
+    *out = NULL;
+    return err;
+}
+
+extern "C" void hd_exec_cuda_close(hd_exec_cuda *x) {
+    if (!x)
+        return;
+    for (uint32_t i = 0; i < B_CNT; i++)
+        buffer_free(&x->buf[i]);
+    if (x->begin)
+        cudaEventDestroy(x->begin);
+    if (x->end)
+        cudaEventDestroy(x->end);
+    if (x->stream)
+        cudaStreamDestroy(x->stream);
+    free(x);
+}
+
+/* Kernel time between these two is added to kernel_ns; the second waits. */
+static hd_err time_begin(hd_exec_cuda *x) {
+    CK(cudaEventRecord(x->begin, x->stream));
+    return HD_OK;
+}
+static hd_err time_end(hd_exec_cuda *x) {
+    float ms = 0;
+    CK(cudaEventRecord(x->end, x->stream));
+    CK(cudaEventSynchronize(x->end));
+    CK(cudaGetLastError());
+    CK(cudaEventElapsedTime(&ms, x->begin, x->end));
+    x->kernel_ns += (uint64_t)((double)ms * 1e6);
+    return HD_OK;
+}
+
+static uint32_t grid(uint64_t cnt) {
+    return (uint32_t)((cnt + BLOCK_SZ - 1) / BLOCK_SZ);
+}
+
+/* ---- upload: everything a batch names, in one copy ---- */
+typedef struct {
+    uint64_t worlds, envs, txs, data; /* offsets in B_UP */
+} upload;
+
+static uint64_t place(uint64_t *at, uint64_t sz) {
+    uint64_t off = *at;
+    *at += (sz + 255) & ~(uint64_t)255;
+    return off;
+}
+
+/* Bytes of a world's code: the end of its last code with its padding. Codes are appended in order. */
+static void code_extent(uint64_t *bytes, uint64_t *words, const hd_world *w) {
+    *bytes = *words = 0;
+    for (uint32_t i = 0; i < w->code_cnt; i++) {
+        const hd_world_code *c = &w->codes[i];
+        *bytes = HD_MAX(*bytes, c->code_off + c->code_sz + 33);
+        *words = HD_MAX(*words, c->jump_off + c->code_sz / 64 + 1);
+    }
+}
+
+static hd_err upload_batch(hd_exec_cuda *x, upload *u, const hd_batch *b) {
+    uint64_t at = 0;
+    u->worlds = place(&at, (uint64_t)b->world_cnt * sizeof(hd_world));
+    u->envs = place(&at, (uint64_t)b->env_cnt * sizeof(hd_env));
+    u->txs = place(&at, (uint64_t)b->tx_cnt * sizeof(hd_tx));
+    u->data = place(&at, b->data_sz + 64);
+    uint64_t worlds_at = at;
+    for (uint32_t i = 0; i < b->world_cnt; i++) {
+        const hd_world *w = &b->worlds[i];
+        uint64_t bytes, words;
+        code_extent(&bytes, &words, w);
+        place(&at, (uint64_t)w->account_cnt * sizeof(hd_world_account));
+        place(&at, ((uint64_t)w->account_mask + 1) * 4);
+        place(&at, ((uint64_t)w->slot_mask + 1) * sizeof(hd_world_slot));
+        place(&at, (uint64_t)w->code_cnt * sizeof(hd_world_code));
+        place(&at, bytes);
+        place(&at, words * 8);
+    }
+    RET(buffer_reserve(&x->buf[B_STAGE], at));
+    RET(buffer_reserve(&x->buf[B_UP], at));
+    uint8_t *h = x->buf[B_STAGE].p, *d = x->buf[B_UP].p;
+    memcpy(h + u->envs, b->envs, (size_t)b->env_cnt * sizeof(hd_env));
+    memcpy(h + u->txs, b->txs, (size_t)b->tx_cnt * sizeof(hd_tx));
+    if (b->data_sz)
+        memcpy(h + u->data, b->data, b->data_sz);
+    memset(h + u->data + b->data_sz, 0, 64);
+    at = worlds_at;
+    for (uint32_t i = 0; i < b->world_cnt; i++) {
+        const hd_world *w = &b->worlds[i];
+        hd_world v = *w;
+        uint64_t bytes, words, off, sz;
+        code_extent(&bytes, &words, w);
+#define PUT(field, type, size) \
+    do { \
+        sz = (size); \
+        off = place(&at, sz); \
+        if (sz) \
+            memcpy(h + off, w->field, sz); \
+        v.field = (type)(d + off); \
+    } while (0)
+        PUT(accounts, const hd_world_account *, (uint64_t)w->account_cnt * sizeof(hd_world_account));
+        PUT(account_table, const uint32_t *, ((uint64_t)w->account_mask + 1) * 4);
+        PUT(slots, const hd_world_slot *, ((uint64_t)w->slot_mask + 1) * sizeof(hd_world_slot));
+        PUT(codes, const hd_world_code *, (uint64_t)w->code_cnt * sizeof(hd_world_code));
+        PUT(code_bytes, const uint8_t *, bytes);
+        PUT(jump_words, const uint64_t *, words * 8);
+#undef PUT
+        memcpy(h + u->worlds + (size_t)i * sizeof(hd_world), &v, sizeof(v));
+    }
+    CK(cudaMemcpyAsync(d, h, at, cudaMemcpyHostToDevice, x->stream));
+    return HD_OK;
+}
+
+/* ---- serving lanes between launches ---- */
+
+/* Runs the precompiles that records[0,cnt) wait for, all of one id. */
+static hd_err serve_precompiles(hd_exec_cuda *x, const wave_args *w, const stop_record *records,
+                                uint32_t cnt) {
+    uint32_t id = records[0].id, *lanes = (uint32_t *)malloc((size_t)cnt * 4);
+    hd_precompile_job *jobs = (hd_precompile_job *)calloc(cnt, sizeof(*jobs));
+    uint64_t in_sz = 0, out_sz = 0, scratch_sz = 0;
+    hd_err err = HD_ERR_NOMEM;
+    int is_host = 0;
+    uint8_t *dev_jobs, *dev_lanes;
+    if (!lanes || !jobs)
+        goto done;
+    for (uint32_t i = 0; i < cnt; i++) {
+        lanes[i] = records[i].lane;
+        jobs[i].in_off = in_sz;
+        jobs[i].out_off = out_sz;
+        jobs[i].scratch_off = scratch_sz;
+        jobs[i].in_sz = records[i].in_sz;
+        jobs[i].out_max = (uint32_t)records[i].out_max;
+        in_sz += ((uint64_t)records[i].in_sz + 63) & ~(uint64_t)63;
+        out_sz += (records[i].out_max + 63) & ~(uint64_t)63;
+        if (records[i].scratch_sz < (uint64_t)1 << 32)
+            scratch_sz += (records[i].scratch_sz + 63) & ~(uint64_t)63;
+        if (id == HD_PRECOMPILE_MODEXP && records[i].in_sz > MODEXP_DEVICE_SZ_MAX)
+            is_host = 1;
+    }
+    err = buffer_reserve(&x->buf[B_IN], in_sz + 64);
+    if (err == HD_OK)
+        err = buffer_reserve(&x->buf[B_OUT], out_sz + 64);
+    if (err == HD_OK)
+        err = buffer_reserve(&x->buf[B_SCRATCH], is_host ? 64 : scratch_sz + 64);
+    if (err == HD_OK)
+        err = buffer_reserve(&x->buf[B_JOBS], (size_t)cnt * (sizeof(*jobs) + 4) + 256);
+    if (err != HD_OK)
+        goto done;
+    dev_jobs = x->buf[B_JOBS].p;
+    dev_lanes = dev_jobs + (size_t)cnt * sizeof(*jobs);
+    err = HD_ERR_DEVICE;
+    if (cudaMemcpyAsync(dev_jobs, jobs, (size_t)cnt * sizeof(*jobs), cudaMemcpyHostToDevice,
+                        x->stream) != cudaSuccess ||
+        cudaMemcpyAsync(dev_lanes, lanes, (size_t)cnt * 4, cudaMemcpyHostToDevice, x->stream) !=
+            cudaSuccess)
+        goto done;
+    err = time_begin(x);
+    if (err != HD_OK)
+        goto done;
+    precompile_in<<<grid(cnt), BLOCK_SZ, 0, x->stream>>>(
+        *w, (const uint32_t *)dev_lanes, (const hd_precompile_job *)dev_jobs, cnt, x->buf[B_IN].p);
+    if (!is_host) {
+        err = hd_precompile_cuda_launch(id, (hd_precompile_job *)dev_jobs, cnt, x->buf[B_IN].p,
+                                        x->buf[B_OUT].p, x->buf[B_SCRATCH].p, x->stream);
+    } else {
+        uint8_t *in = (uint8_t *)malloc(in_sz + 64), *out = (uint8_t *)malloc(out_sz + 64);
+        err = !in || !out ? HD_ERR_NOMEM : HD_OK;
+        if (err == HD_OK &&
+            (cudaMemcpyAsync(in, x->buf[B_IN].p, in_sz, cudaMemcpyDeviceToHost, x->stream) !=
+                 cudaSuccess ||
+             cudaStreamSynchronize(x->stream) != cudaSuccess))
+            err = HD_ERR_DEVICE;
+        for (uint32_t i = 0; err == HD_OK && i < cnt; i++) {
+            int r = hd_precompile_host_run(out + jobs[i].out_off, jobs[i].out_max, &jobs[i].out_sz, id,
+                                           in + jobs[i].in_off, jobs[i].in_sz, NULL, 0);
+            jobs[i].is_ok = r == 1;
+            if (r < 0)
+                err = r;
+        }
+        if (err == HD_OK &&
+            (cudaMemcpyAsync(x->buf[B_OUT].p, out, out_sz, cudaMemcpyHostToDevice, x->stream) !=
+                 cudaSuccess ||
+             cudaMemcpyAsync(dev_jobs, jobs, (size_t)cnt * sizeof(*jobs), cudaMemcpyHostToDevice,
+                             x->stream) != cudaSuccess ||
+             cudaStreamSynchronize(x->stream) != cudaSuccess))
+            err = HD_ERR_DEVICE;
+        free(in);
+        free(out);
+    }
+    if (err != HD_OK)
+        goto done;
+    precompile_out<<<grid(cnt), BLOCK_SZ, 0, x->stream>>>(
+        *w, (const uint32_t *)dev_lanes, (const hd_precompile_job *)dev_jobs, cnt, x->buf[B_OUT].p);
+    x->launch_cnt += 3;
+    err = time_end(x);
+done:
+    free(lanes);
+    free(jobs);
+    return err;
+}
+
+static hd_err serve_blockhashes(hd_exec_cuda *x, const wave_args *w, const hd_batch *b,
+                                const uint32_t *lane_tx, const stop_record *records, uint32_t cnt) {
+    size_t one = 4 + 8 + sizeof(hd_hash);
+    uint8_t *h = (uint8_t *)malloc(one * cnt);
+    hd_err err = h ? HD_OK : HD_ERR_NOMEM;
+    /* Numbers first: they want 8-byte alignment. */
+    for (uint32_t i = 0; err == HD_OK && i < cnt; i++) {
+        hd_hash hash;
+        memcpy(h + (size_t)i * 8, &records[i].number, 8);
+        err = b->blockhash ? b->blockhash(b->blockhash_ctx, &hash,
+                                          b->txs[lane_tx[records[i].lane]].world_idx,
+                                          records[i].number)
+                           : HD_ERR_ABSENT;
+        if (err == HD_OK)
+            memcpy(h + (size_t)cnt * 8 + (size_t)i * 32, &hash, 32);
+        memcpy(h + (size_t)cnt * 40 + (size_t)i * 4, &records[i].lane, 4);
+    }
+    if (err == HD_OK)
+        err = buffer_reserve(&x->buf[B_JOBS], one * cnt);
+    if (err == HD_OK) {
+        uint8_t *d = x->buf[B_JOBS].p;
+        if (cudaMemcpyAsync(d, h, one * cnt, cudaMemcpyHostToDevice, x->stream) != cudaSuccess)
+            err = HD_ERR_DEVICE;
+        supply_blockhash<<<grid(cnt), BLOCK_SZ, 0, x->stream>>>(
+            *w, (const uint32_t *)(d + (size_t)cnt * 40), (const uint64_t *)d,
+            (const hd_hash *)(d + (size_t)cnt * 8), cnt);
+        x->launch_cnt++;
+        if (cudaStreamSynchronize(x->stream) != cudaSuccess)
+            err = HD_ERR_DEVICE;
+    }
+    free(h);
+    return err;
+}
+
+static int record_order(const void *a, const void *b) {
+    const stop_record *p = (const stop_record *)a, *q = (const stop_record *)b;
+    if (p->stop != q->stop)
+        return p->stop < q->stop ? -1 : 1;
+    if (p->id != q->id)
+        return p->id < q->id ? -1 : 1;
+    return p->lane < q->lane ? -1 : p->lane > q->lane;
+}
+
+/* Sets the receipt of a transaction that we could not finish. */
+static void receipt_unfinished(hd_receipt *r, uint32_t status, uint64_t work) {
+    memset(r, 0, sizeof(*r));
+    r->status = status;
+    r->work = work;
+}
+
+/* ---- one wave ---- */
+static hd_err wave_export_down(hd_exec_cuda *x, hd_results *out, const wave_args *w,
+                               const uint32_t *lane_tx);
+
+/* Runs lane_tx[0,cnt) (host copy; on the device at w->lane_tx) in lanes of class cls_idx. Those that
+   need a larger class are appended to next. */
+static hd_err wave_run(hd_exec_cuda *x, hd_results *out, const hd_batch *b, wave_args *w,
+                       const uint32_t *lane_tx, uint32_t cls_idx, uint32_t *next, uint32_t *next_cnt) {
+    uint32_t cnt = w->lane_cnt, run_cnt = cnt, *list = NULL;
+    hd_err err = HD_OK;
+    RET(buffer_reserve(&x->buf[B_RECORDS], (size_t)cnt * sizeof(stop_record) + 256));
+    RET(buffer_reserve(&x->buf[B_RECORDS_HOST], (size_t)cnt * sizeof(stop_record) + 256));
+    RET(buffer_reserve(&x->buf[B_COUNTS], (size_t)cnt * sizeof(hd_export_counts)));
+    w->record_cnt = (uint32_t *)x->buf[B_RECORDS].p;
+    w->records = (stop_record *)(x->buf[B_RECORDS].p + 256);
+    w->counts = (hd_export_counts *)x->buf[B_COUNTS].p;
+    uint8_t *records_host = x->buf[B_RECORDS_HOST].p;
+    const uint32_t *dev_list = NULL;
+    for (uint32_t launch = 0; launch < LAUNCH_MAX; launch++) {
+        CK(cudaMemsetAsync(w->record_cnt, 0, 4, x->stream));
+        RET(time_begin(x));
+        wave_step<<<grid(run_cnt), BLOCK_SZ, 0, x->stream>>>(*w, dev_list, run_cnt, LAUNCH_FUEL);
+        x->launch_cnt++;
+        RET(time_end(x));
+        CK(cudaMemcpy(records_host, w->record_cnt, 4, cudaMemcpyDeviceToHost));
+        uint32_t stop_cnt = *(uint32_t *)records_host;
+        if (stop_cnt == 0)
+            break;
+        stop_record *r = (stop_record *)(records_host + 256);
+        CK(cudaMemcpy(r, w->records, (size_t)stop_cnt * sizeof(*r), cudaMemcpyDeviceToHost));
+        qsort(r, stop_cnt, sizeof(*r), record_order);
+        if (!list) {
+            list = (uint32_t *)malloc((size_t)cnt * 4);
+            if (!list)
+                return HD_ERR_NOMEM;
+        }
+        run_cnt = 0;
+        for (uint32_t i = 0; i < stop_cnt && err == HD_OK;) {
+            uint32_t same = 1, go_on = 1;
+            while (i + same < stop_cnt && r[i + same].stop == r[i].stop &&
+                   (r[i].stop != HD_STOP_NEED_PRECOMPILE || r[i + same].id == r[i].id))
+                same++;
+            if (r[i].stop == HD_STOP_NEED_PRECOMPILE) {
+                err = serve_precompiles(x, w, r + i, same);
+            } else if (r[i].stop == HD_STOP_NEED_BLOCKHASH) {
+                err = serve_blockhashes(x, w, b, lane_tx, r + i, same);
+            } else if (r[i].stop == HD_STOP_NEED_MEMORY) {
+                go_on = 0;
+                for (uint32_t k = 0; k < same; k++) {
+                    uint32_t tx = lane_tx[r[i + k].lane];
+                    if (cls_idx + 1 < CLASS_CNT)
+                        next[(*next_cnt)++] = tx;
+                    else
+                        receipt_unfinished(&out->receipts[tx], HD_TX_NO_MEMORY, r[i + k].work);
+                }
+            } else if (r[i].stop != HD_STOP_RUNNING) {
+                err = HD_ERR_ABSENT;
+            }
+            for (uint32_t k = 0; go_on && k < same; k++) {
+                if (b->work_max && r[i + k].work >= b->work_max)
+                    receipt_unfinished(&out->receipts[lane_tx[r[i + k].lane]], HD_TX_WORK_LIMIT,
+                                       r[i + k].work);
+                else
+                    list[run_cnt++] = r[i + k].lane;
+            }
+            i += same;
+        }
+        if (err != HD_OK || run_cnt == 0)
+            break;
+        err = buffer_reserve(&x->buf[B_LIST], (size_t)run_cnt * 4);
+        if (err != HD_OK)
+            break;
+        if (cudaMemcpyAsync(x->buf[B_LIST].p, list, (size_t)run_cnt * 4, cudaMemcpyHostToDevice,
+                            x->stream) != cudaSuccess ||
+            cudaStreamSynchronize(x->stream) != cudaSuccess) {
+            err = HD_ERR_DEVICE;
+            break;
+        }
+        dev_list = (const uint32_t *)x->buf[B_LIST].p;
+    }
+    free(list);
+    if (err == HD_OK)
+        err = wave_export_down(x, out, w, lane_tx);
+    return err;
+}
+
+/* Exports the finished lanes of a wave and copies what they left. */
+static hd_err wave_export_down(hd_exec_cuda *x, hd_results *out, const wave_args *w,
+                               const uint32_t *lane_tx) {
+    uint32_t cnt = w->lane_cnt;
+    size_t column = ((size_t)cnt + 1) * 8, temp_sz = 0;
+    uint64_t total[4];
+    export_args e;
+    RET(buffer_reserve(&x->buf[B_OFFSETS], 4 * column));
+    uint64_t *col[4];
+    for (uint32_t i = 0; i < 4; i++)
+        col[i] = (uint64_t *)(x->buf[B_OFFSETS].p + i * column);
+    CK(cub::DeviceScan::ExclusiveSum(NULL, temp_sz, col[0], col[0], (int)cnt + 1, x->stream));
+    RET(buffer_reserve(&x->buf[B_TEMP], temp_sz));
+    RET(time_begin(x));
+    split_counts<<<grid((uint64_t)cnt + 1), BLOCK_SZ, 0, x->stream>>>(col[0], col[1], col[2], col[3],
+                                                                      w->counts, cnt);
+    for (uint32_t i = 0; i < 4; i++) {
+        temp_sz = x->buf[B_TEMP].sz;
+        CK(cub::DeviceScan::ExclusiveSum(x->buf[B_TEMP].p, temp_sz, col[i], col[i], (int)cnt + 1,
+                                         x->stream));
+    }
+    RET(time_end(x));
+    for (uint32_t i = 0; i < 4; i++)
+        CK(cudaMemcpy(&total[i], col[i] + cnt, 8, cudaMemcpyDeviceToHost));
+    uint64_t at = 0;
+    uint64_t accounts_at = place(&at, total[0] * sizeof(hd_account_diff));
+    uint64_t slots_at = place(&at, total[1] * sizeof(hd_slot_diff));
+    uint64_t logs_at = place(&at, total[2] * sizeof(hd_log_entry));
+    uint64_t bytes_at = place(&at, total[3]);
+    RET(buffer_reserve(&x->buf[B_RESULTS], at + 256));
+    RET(buffer_reserve(&x->buf[B_RECEIPTS], (size_t)cnt * sizeof(hd_receipt)));
+    e.receipts = (hd_receipt *)x->buf[B_RECEIPTS].p;
+    e.accounts = (hd_account_diff *)(x->buf[B_RESULTS].p + accounts_at);
+    e.slots = (hd_slot_diff *)(x->buf[B_RESULTS].p + slots_at);
+    e.logs = (hd_log_entry *)(x->buf[B_RESULTS].p + logs_at);
+    e.bytes = x->buf[B_RESULTS].p + bytes_at;
+    e.account_off = col[0];
+    e.slot_off = col[1];
+    e.log_off = col[2];
+    e.bytes_off = col[3];
+    RET(time_begin(x));
+    wave_export<<<grid(cnt), BLOCK_SZ, 0, x->stream>>>(*w, e);
+    x->launch_cnt += 2;
+    RET(time_end(x));
+
+    uint64_t down_receipts = (uint64_t)cnt * sizeof(hd_receipt);
+    RET(buffer_reserve(&x->buf[B_DOWN], down_receipts + at + 256));
+    uint8_t *h = x->buf[B_DOWN].p, *hr = h + at;
+    if (at)
+        CK(cudaMemcpyAsync(h, x->buf[B_RESULTS].p, at, cudaMemcpyDeviceToHost, x->stream));
+    CK(cudaMemcpyAsync(hr, x->buf[B_RECEIPTS].p, down_receipts, cudaMemcpyDeviceToHost, x->stream));
+    CK(cudaStreamSynchronize(x->stream));
+    RET(hd_results_reserve(out, total[0], total[1], total[2], total[3]));
+    if (total[0])
+        memcpy(out->accounts + out->account_cnt, h + accounts_at, total[0] * sizeof(hd_account_diff));
+    if (total[1])
+        memcpy(out->slots + out->slot_cnt, h + slots_at, total[1] * sizeof(hd_slot_diff));
+    if (total[2])
+        memcpy(out->logs + out->log_cnt, h + logs_at, total[2] * sizeof(hd_log_entry));
+    if (total[3])
+        memcpy(out->bytes + out->bytes_sz, h + bytes_at, total[3]);
+    for (uint64_t i = 0; i < total[0]; i++)
+        out->accounts[out->account_cnt + i].code_off += out->bytes_sz;
+    for (uint64_t i = 0; i < total[2]; i++)
+        out->logs[out->log_cnt + i].data_off += out->bytes_sz;
+    for (uint32_t i = 0; i < cnt; i++) {
+        const hd_receipt *r = (const hd_receipt *)(void *)hr + i;
+        if (r->status == HD_TX_PENDING)
+            continue;
+        hd_receipt *to = &out->receipts[lane_tx[i]];
+        *to = *r;
+        to->account_off += out->account_cnt;
+        to->slot_off += out->slot_cnt;
+        to->log_off += out->log_cnt;
+        to->output_off += out->bytes_sz;
+    }
+    out->account_cnt += total[0];
+    out->slot_cnt += total[1];
+    out->log_cnt += total[2];
+    out->bytes_sz += total[3];
+    return HD_OK;
+}
+
+/* The order of lanes: grouped by code and selector, or as given. Fills B_ORDER and its host copy. */
+static hd_err order_lanes(hd_exec_cuda *x, uint32_t *host_order, const hd_batch *b, const upload *u) {
+    uint32_t n = b->tx_cnt;
+    uint8_t *d = x->buf[B_UP].p;
+    RET(buffer_reserve(&x->buf[B_ORDER], (size_t)n * 4));
+    if ((b->flags & HD_BATCH_UNSORTED) || n <= 32) {
+        for (uint32_t i = 0; i < n; i++)
+            host_order[i] = i;
+        CK(cudaMemcpy(x->buf[B_ORDER].p, host_order, (size_t)n * 4, cudaMemcpyHostToDevice));
+        return HD_OK;
+    }
+    size_t temp_sz = 0;
+    RET(buffer_reserve(&x->buf[B_KEYS], (size_t)n * 24 + 256));
+    uint64_t *keys = (uint64_t *)x->buf[B_KEYS].p, *keys_out = keys + n;
+    uint32_t *idx = (uint32_t *)(keys_out + n);
+    CK(cub::DeviceRadixSort::SortPairs(NULL, temp_sz, keys, keys_out, idx,
+                                       (uint32_t *)x->buf[B_ORDER].p, (int)n, 0, 64, x->stream));
+    RET(buffer_reserve(&x->buf[B_TEMP], temp_sz));
+    temp_sz = x->buf[B_TEMP].sz;
+    RET(time_begin(x));
+    sort_keys<<<grid(n), BLOCK_SZ, 0, x->stream>>>(keys, idx, (const hd_tx *)(d + u->txs),
+                                                   (const hd_env *)(d + u->envs),
+                                                   (const hd_world *)(d + u->worlds), d + u->data, n);
+    CK(cub::DeviceRadixSort::SortPairs(x->buf[B_TEMP].p, temp_sz, keys, keys_out, idx,
+                                       (uint32_t *)x->buf[B_ORDER].p, (int)n, 0, 64, x->stream));
+    x->launch_cnt += 2;
+    RET(time_end(x));
+    CK(cudaMemcpy(host_order, x->buf[B_ORDER].p, (size_t)n * 4, cudaMemcpyDeviceToHost));
+    return HD_OK;
+}
+
+static hd_err run_classes(hd_exec_cuda *x, hd_results *out, const hd_batch *b, uint32_t *order,
+                          uint32_t *next) {
+    upload u;
+    uint32_t cnt = b->tx_cnt, next_cnt;
+    RET(upload_batch(x, &u, b));
+    RET(order_lanes(x, order, b, &u));
+    uint8_t *d = x->buf[B_UP].p;
+    for (uint32_t c = 0; c < CLASS_CNT && cnt; c++) {
+        wave_args w;
+        memset(&w, 0, sizeof(w));
+        w.worlds = (const hd_world *)(d + u.worlds);
+        w.envs = (const hd_env *)(d + u.envs);
+        w.txs = (const hd_tx *)(d + u.txs);
+        w.data = d + u.data;
+        w.cls = x->classes[c];
+        w.tile_sz = class_tile_sz(&w.cls);
+        w.export_flags = b->flags;
+        uint64_t tiles = x->pool_max / w.tile_sz;
+        /* A tile of the largest class alone may be more than the pool: lanes then lie in a tile that is
+           only begun, as long as the units fit. */
+        if (tiles == 0)
+            return HD_ERR_NOMEM;
+        uint64_t lanes_max = tiles * 32;
+        next_cnt = 0;
+        if (c > 0) {
+            CK(cudaMemcpy(x->buf[B_ORDER].p, order, (size_t)cnt * 4, cudaMemcpyHostToDevice));
+            out->retry_cnt += cnt;
+        }
+        for (uint32_t at = 0; at < cnt; at += w.lane_cnt) {
+            w.lane_cnt = (uint32_t)HD_MIN((uint64_t)(cnt - at), lanes_max);
+            w.lane_tx = (const uint32_t *)x->buf[B_ORDER].p + at;
+            RET(buffer_reserve(&x->buf[B_POOL], ((uint64_t)w.lane_cnt + 31) / 32 * w.tile_sz));
+            w.pool = x->buf[B_POOL].p;
+            RET(wave_run(x, out, b, &w, order + at, c, next, &next_cnt));
+        }
+        memcpy(order, next, (size_t)next_cnt * 4);
+        cnt = next_cnt;
+    }
+    return HD_OK;
+}
+
+extern "C" hd_err hd_exec_cuda_run(hd_exec_cuda *x, hd_results *out, const hd_batch *b) {
+    if (b->tx_cnt == 0)
+        return HD_OK;
+    uint32_t *order = (uint32_t *)malloc((size_t)b->tx_cnt * 8);
+    if (!order)
+        return HD_ERR_NOMEM;
+    x->kernel_ns = 0;
+    x->launch_cnt = 0;
+    hd_err err = run_classes(x, out, b, order, order + b->tx_cnt);
+    out->kernel_ns = x->kernel_ns;
+    out->launch_cnt = x->launch_cnt;
+    free(order);
+    return err;
+}
