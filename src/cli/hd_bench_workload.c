@@ -11,8 +11,9 @@
 #define TX_CNT_HOST 100000u
 #define TX_CNT_CUDA 1000000u
 #define SLICE_CNT 16384u /* transactions of the reference that are held at a time */
-#define SAMPLE_CNT 1000u /* what the other CPU layout runs again: the first and the last so many \
-                          */
+#define SAMPLE_CNT \
+    1000u /* what the other CPU layout runs again: the first and the last so many \
+           */
 
 typedef struct {
     const hd_bench_options *o;
@@ -87,6 +88,8 @@ static hd_err run_batch(hd_msg *msg, hd_bench_row *row, bench *b, uint32_t kind)
     hd_world world;
     hd_workload_batch(&batch, &world, &b->w);
     batch.flags = b->o->is_receipts ? HD_BATCH_NO_DIFF : 0;
+    if (kind == HD_WORKLOAD_MIXED)
+        batch.flags |= HD_BATCH_UNSORTED; /* what grouping by code is worth: mixed-sorted */
     hd_err err = hd_exec_run(b->x, &b->results, &batch); /* warms up; its results are checked */
     if (err == HD_OK && b->o->is_checked)
         err = check_batch(msg, b, kind);

@@ -21,9 +21,9 @@
    chunks, so one chunk's memory is bounded by this plus the largest file. */
 #define CHUNK_SZ_HOST \
     (1ull << 16) /* small: a few cases take seconds, and threads should share them */
-#define CHUNK_SZ_CUDA (16ull << 20)
+#define CHUNK_SZ_CUDA (128ull << 20) /* large: the longest case of a batch sets its time */
 #define BATCH_CNT_HOST 4096u
-#define BATCH_CNT_CUDA 65536u
+#define BATCH_CNT_CUDA 131072u
 #define AUTO_CUDA_SZ (8ull << 20) /* fewer bytes of JSON than this are not worth a device */
 
 typedef struct {
@@ -47,6 +47,7 @@ typedef struct {
     hd_state_filter filter;
     uint32_t backend;
     uint32_t batch_cnt;
+    uint64_t work_max; /* work units after which a case is skipped; 0: none */
     int is_traced;
     chunk *chunks;
     hd_cli_part *parts; /* one for each chunk */
@@ -85,7 +86,7 @@ static hd_err make_worlds(worker *w) {
     return w->worlds.err;
 }
 
-static void make_batch(hd_batch *out, const worker *w, size_t first, size_t cnt) {
+static void make_batch(hd_batch *out, const suite *su, const worker *w, size_t first, size_t cnt) {
     const hd_state_cases *c = &w->cases;
     memset(out, 0, sizeof *out);
     out->worlds = (const void *)w->worlds.data;
@@ -96,6 +97,7 @@ static void make_batch(hd_batch *out, const worker *w, size_t first, size_t cnt)
     out->world_cnt = (uint32_t)c->alloc_cnt;
     out->env_cnt = (uint32_t)(c->envs.sz / sizeof(hd_env));
     out->tx_cnt = (uint32_t)cnt;
+    out->work_max = su->work_max;
     out->blockhash = hd_state_test_blockhash;
 }
 
@@ -107,7 +109,7 @@ static hd_err run_from(suite *su, worker *w, size_t first) {
     for (;;) {
         hd_batch batch;
         hd_err err = HD_OK;
-        make_batch(&batch, w, first, cnt);
+        make_batch(&batch, su, w, first, cnt);
         if (su->is_traced) {
             hd_trace_file trace = {stderr, {0}, 0};
             err = hd_exec_trace(w->exec, &w->results, &batch, hd_trace_to_file, &trace);
@@ -145,7 +147,7 @@ static void tell_backends(suite *su, worker *w, const hd_state_case *k, hd_msg *
     size_t i = k->tx_idx - w->first;
     if (!hd_results_diff(&diff, &w->results, i, &w->device_results, i))
         return;
-    make_batch(&batch, w, k->tx_idx, 1);
+    make_batch(&batch, su, w, k->tx_idx, 1);
     pthread_mutex_lock(&su->device_mutex);
     hd_err err = hd_trace_diff(&step, w->exec, su->device, &batch);
     pthread_mutex_unlock(&su->device_mutex);
@@ -251,6 +253,11 @@ static void put_case(suite *su, worker *w, hd_cli_part *part, const hd_state_cas
     } else {
         judge(su, w, k, &root, &logs_hash, &why);
         outcome = why.text[0] ? HD_CLI_FAILED : HD_CLI_PASSED;
+        if (su->work_max && k->tx_idx != HD_STATE_CASE_NO_TX &&
+            w->results.receipts[k->tx_idx - w->first].status == HD_TX_WORK_LIMIT) {
+            hd_msg_set(&why, "over the given limit of work units");
+            outcome = HD_CLI_SKIPPED;
+        }
     }
     if (hd_is_equal(&root, &none, sizeof none)) {
         snprintf(extra, sizeof extra, ",\"stateRoot\":null,\"logsHash\":null");
@@ -405,7 +412,7 @@ static int run_suite(suite *su, uint32_t thread_cnt) {
     return HD_EXIT_USAGE;
 }
 
-enum { OPT_FORK = 1, OPT_BACKEND, OPT_TRACE, OPT_THREADS, OPT_SAMPLE, OPT_NAME };
+enum { OPT_FORK = 1, OPT_BACKEND, OPT_TRACE, OPT_THREADS, OPT_SAMPLE, OPT_NAME, OPT_WORK };
 
 int hd_cmd_statetest(int argc, char **argv) {
     static const hd_cli_option options[] = {
@@ -415,6 +422,8 @@ int hd_cmd_statetest(int argc, char **argv) {
         {"--threads", "N", "worker threads (default: all cores)", OPT_THREADS},
         {"--sample", "PERCENT", "only cases chosen by a hash of file and name", OPT_SAMPLE},
         {"--name", "TEXT", "only tests whose name holds TEXT", OPT_NAME},
+        {"--work-max", "N", "skip cases that need more than N work units (about instructions)",
+         OPT_WORK},
         {"--trace", NULL, "EIP-3155 lines on standard error (host, one thread)", OPT_TRACE},
     };
     static const hd_cli_spec spec = {
@@ -448,6 +457,7 @@ int hd_cmd_statetest(int argc, char **argv) {
             if (is_good)
                 su.filter.sample_pct = (uint32_t)pct;
             break;
+        case OPT_WORK: is_good = hd_cli_u64(&su.work_max, &cli, 1, UINT64_MAX); break;
         case OPT_NAME: su.filter.name = cli.value; break;
         case OPT_TRACE: su.is_traced = 1; break;
         }

@@ -1,4 +1,5 @@
 /* hd_http.c - one HTTP/1.1 request on a connected socket, bounded in size. */
+#define _GNU_SOURCE /* memmem */
 #include "cli/hd_http.h"
 
 #include <errno.h>
@@ -66,9 +67,10 @@ static int read_head(char head[HD_HTTP_HEAD_SZ_MAX + 1], hd_buf *rest, int fd) {
         size_t from = sz > 3 ? sz - 3 : 0;
         sz += (size_t)got;
         head[sz] = 0;
-        if (memchr(head + from, 0, sz - from))
+        char *end = memmem(head + from, sz - from, "\r\n\r\n", 4);
+        /* The body may hold anything, the head no NUL: what follows takes it for a text. */
+        if (memchr(head + from, 0, (end ? (size_t)(end - head) : sz) - from))
             return 400;
-        char *end = strstr(head + from, "\r\n\r\n");
         if (end) {
             size_t head_sz = (size_t)(end - head) + 4;
             if (hd_buf_append(rest, head + head_sz, sz - head_sz) != HD_OK)

@@ -177,6 +177,7 @@ HD_INL uint64_t hd_bytes_get64(uint8_t *m, uint32_t a) {
 /* 32 bytes at any address as a big-endian number. */
 HD_INL hd_u256 hd_bytes_get_word(uint8_t *m, uint32_t a) {
     hd_u256 r;
+#if HD_LANE_TILE != 1
     if ((a & 15) == 0) {
         uint8_t *p = hd_byte_ptr(m, a);
         hd_unit_pair hi = hd_unit_get(p), lo = hd_unit_get(p + HD_LANE_STEP);
@@ -186,6 +187,7 @@ HD_INL hd_u256 hd_bytes_get_word(uint8_t *m, uint32_t a) {
         r.w[0] = hd_bswap64(lo.b);
         return r;
     }
+#endif
     r.w[3] = hd_bswap64(hd_bytes_get64(m, a));
     r.w[2] = hd_bswap64(hd_bytes_get64(m, a + 8));
     r.w[1] = hd_bswap64(hd_bytes_get64(m, a + 16));
@@ -210,12 +212,14 @@ HD_INL void hd_bytes_set64(uint8_t *m, uint32_t a, uint64_t x) {
 }
 
 HD_INL void hd_bytes_set_word(uint8_t *m, uint32_t a, hd_u256 x) {
+#if HD_LANE_TILE != 1
     if ((a & 15) == 0) {
         uint8_t *p = hd_byte_ptr(m, a);
         hd_unit_set(p, hd_bswap64(x.w[3]), hd_bswap64(x.w[2]));
         hd_unit_set(p + HD_LANE_STEP, hd_bswap64(x.w[1]), hd_bswap64(x.w[0]));
         return;
     }
+#endif
     hd_bytes_set64(m, a, hd_bswap64(x.w[3]));
     hd_bytes_set64(m, a + 8, hd_bswap64(x.w[2]));
     hd_bytes_set64(m, a + 16, hd_bswap64(x.w[1]));

@@ -391,7 +391,7 @@ static void put_u256(hd_buf *out, hd_u256 x) {
 }
 
 static void put_access_list(hd_buf *out, const hd_tx *tx, const uint8_t *data) {
-    const uint8_t *p = data + tx->access_off;
+    const uint8_t *p = tx->access_cnt ? data + tx->access_off : NULL;
     size_t list = hd_rlp_list_open(out);
     for (uint32_t i = 0; i < tx->access_cnt; i++) {
         size_t tuple = hd_rlp_list_open(out);
@@ -441,7 +441,8 @@ static hd_err encode(hd_buf *out, const hd_tx *tx, const hd_tx_envelope *envelop
     hd_rlp_put_u64(out, tx->gas_limit);
     hd_rlp_put_bytes(out, tx->to.b, tx->flags & HD_TX_CREATE ? 0 : sizeof tx->to.b);
     put_u256(out, tx->value_wei);
-    hd_rlp_put_bytes(out, data + tx->data_off, tx->data_sz);
+    /* data may be NULL where no transaction of the buffer has a variable part. */
+    hd_rlp_put_bytes(out, tx->data_sz ? data + tx->data_off : NULL, tx->data_sz);
     if (tx->type != HD_TX_LEGACY)
         put_access_list(out, tx, data);
     if (tx->type == HD_TX_BLOB) {

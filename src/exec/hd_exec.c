@@ -178,7 +178,9 @@ static hd_err host_gather(hd_exec *x, hd_results *out, size_t tx_cnt) {
 
 static hd_err host_run(hd_exec *x, hd_results *out, const hd_batch *batch) {
     host_job h = {.x = x, .out = out, .batch = batch};
-    h.fn = x->backend == HD_BACKEND_TILED ? hd_binding_tiled : hd_binding_plain;
+    h.fn = x->backend == HD_BACKEND_TILED    ? hd_binding_tiled
+           : x->backend == HD_BACKEND_SWITCH ? hd_binding_switch
+                                             : hd_binding_plain;
     if (x->worker_cnt > 1) {
         if (batch->tx_cnt > x->tx_worker_max) {
             uint32_t *p = realloc(x->tx_worker, (size_t)batch->tx_cnt * sizeof(*p));

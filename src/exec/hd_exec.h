@@ -12,6 +12,7 @@
 #define HD_BACKEND_HOST 1u
 #define HD_BACKEND_CUDA 2u
 #define HD_BACKEND_TILED 3u /* the device's lane layout on the CPU: for tests */
+#define HD_BACKEND_SWITCH 4u /* the host's lanes with the device's switch dispatch: for tests */
 
 typedef struct {
     const hd_world *worlds;
@@ -85,7 +86,7 @@ typedef struct {
 hd_err hd_exec_open(hd_exec **out, const hd_exec_options *options);
 void hd_exec_close(hd_exec *x);
 
-/* hd_exec_backend names what runs: HD_BACKEND_HOST, HD_BACKEND_CUDA or HD_BACKEND_TILED. */
+/* hd_exec_backend names what runs: HD_BACKEND_HOST, _CUDA, _TILED or _SWITCH. */
 uint32_t hd_exec_backend(const hd_exec *x);
 
 /* hd_exec_run runs the batch and fills *out (zeroed by the caller before first use, freed by

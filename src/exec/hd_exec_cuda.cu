@@ -25,11 +25,18 @@
 #include "exec/hd_results.h"
 
 #define BLOCK_SZ 128u
+/* Blocks of the interpreter that share a multiprocessor. 3 leaves it 168 registers; 4, 5 and 6 spill
+   and were 3 to 14 % slower for a million token transfers on an H100. */
+#define STEP_BLOCKS_MIN 3
 #define CLASS_CNT 4u
 /* Work units of a lane in one launch: about 100 ms of a lane that runs alone in its warp. */
 #define LAUNCH_FUEL ((int64_t)1 << 17)
-/* Modular exponentiations above this many input bytes go to the host's library. */
+/* One thread runs one precompile call: calls that would hold a launch for long go to the host's
+   runner, which gives the same bytes. */
 #define MODEXP_DEVICE_SZ_MAX 1024u
+#define CURVE_DEVICE_SZ_MAX 6144u /* pairings and multi-scalar multiplications: 16 pairs and more */
+#define HASH_DEVICE_SZ_MAX (1u << 20)
+#define BLAKE2F_DEVICE_ROUNDS_MAX (1u << 20)
 #define LAUNCH_MAX (1u << 20) /* of one wave: a bound on a driver loop, never reached by a sound core */
 
 #define CK(call) \
@@ -56,7 +63,7 @@ typedef struct {
     uint32_t in_sz;   /* need precompile */
     uint64_t out_max; /* need precompile; UINT64_MAX: more than there is */
     uint64_t scratch_sz;
-    uint64_t number; /* need block hash */
+    uint64_t number; /* need block hash; need precompile: rounds of blake2f */
     uint64_t work;
 } stop_record;
 
@@ -86,7 +93,7 @@ static __device__ void wave_bind(hd_vm *vm, const wave_args *w, uint32_t lane) {
 }
 
 /* Runs lanes list[0,cnt) (all, from the start, where list is NULL). */
-static __global__ void __launch_bounds__(BLOCK_SZ, 4)
+static __global__ void __launch_bounds__(BLOCK_SZ, STEP_BLOCKS_MIN)
     wave_step(const __grid_constant__ wave_args w, const uint32_t *list, uint32_t cnt, int64_t fuel) {
     uint32_t i = blockIdx.x * BLOCK_SZ + threadIdx.x;
     if (i >= cnt)
@@ -120,6 +127,8 @@ static __global__ void __launch_bounds__(BLOCK_SZ, 4)
                               : *hd_byte_ptr(vm.mem, vm.f.input_off + k);
             r->out_max = hd_precompile_out_sz_max(vm.f.precompile_id, vm.f.input_sz, head);
             r->scratch_sz = hd_precompile_scratch_sz(vm.f.precompile_id, vm.f.input_sz, head);
+            if (vm.f.precompile_id == HD_PRECOMPILE_BLAKE2F)
+                r->number = hd_load_be32(head);
             if (r->out_max > w.cls.ret_max)
                 r->stop = HD_STOP_NEED_MEMORY;
         }
@@ -180,12 +189,7 @@ static __global__ void supply_blockhash(const __grid_constant__ wave_args w, con
 }
 
 /* Grouping: which code the transaction enters, and its selector. */
-static __global__ void sort_keys(uint64_t *keys, uint32_t *idx, const hd_tx *txs, const hd_env *envs,
-                                 const hd_world *worlds, const uint8_t *data, uint32_t cnt) {
-    uint32_t i = blockIdx.x * BLOCK_SZ + threadIdx.x;
-    if (i >= cnt)
-        return;
-    const hd_tx *tx = &txs[i];
+static __device__ uint32_t group_key(const hd_tx *tx, const hd_world *worlds, const uint8_t *data) {
     uint32_t addr[5], code = 0, selector = 0;
     if (!(tx->flags & HD_TX_CREATE)) {
         hd_addr_from_wire(addr, &tx->to);
@@ -196,23 +200,45 @@ static __global__ void sort_keys(uint64_t *keys, uint32_t *idx, const hd_tx *txs
         if (code && tx->data_sz >= 4)
             selector = hd_load_le32(data + tx->data_off);
     }
-    keys[i] = (uint64_t)code << 32 | selector;
-    idx[i] = i;
+    return code * 0x9e3779b1u ^ selector * 0x85ebca77u;
 }
 
-/* Offsets of the export come from four scans over these. */
-static __global__ void split_counts(uint64_t *accounts, uint64_t *slots, uint64_t *logs,
-                                    uint64_t *bytes, const hd_export_counts *counts, uint32_t cnt) {
+/* Sets *is_mixed when not all keys are equal: a uniform batch need not be sorted. */
+static __global__ void sort_keys(uint32_t *keys, uint32_t *idx, uint32_t *is_mixed, const hd_tx *txs,
+                                 const hd_world *worlds, const uint8_t *data, uint32_t cnt) {
+    uint32_t i = blockIdx.x * BLOCK_SZ + threadIdx.x;
+    if (i >= cnt)
+        return;
+    keys[i] = group_key(&txs[i], worlds, data);
+    idx[i] = i;
+    if (keys[i] != group_key(&txs[0], worlds, data))
+        *is_mixed = 1;
+}
+
+/* Offsets of the export: one scan over the lanes' counts, four sums at once. */
+typedef struct {
+    uint64_t account, slot, log, byte;
+} offsets;
+
+struct offsets_sum {
+    __device__ offsets operator()(const offsets &a, const offsets &b) const {
+        offsets r = {a.account + b.account, a.slot + b.slot, a.log + b.log, a.byte + b.byte};
+        return r;
+    }
+};
+
+static __global__ void widen_counts(offsets *out, const hd_export_counts *counts, uint32_t cnt) {
     uint32_t i = blockIdx.x * BLOCK_SZ + threadIdx.x;
     if (i > cnt)
         return;
-    hd_export_counts c = {0, 0, 0, 0, 0};
-    if (i < cnt)
-        c = counts[i];
-    accounts[i] = c.account_cnt;
-    slots[i] = c.slot_cnt;
-    logs[i] = c.log_cnt;
-    bytes[i] = c.bytes_sz;
+    offsets o = {0, 0, 0, 0};
+    if (i < cnt) {
+        o.account = counts[i].account_cnt;
+        o.slot = counts[i].slot_cnt;
+        o.log = counts[i].log_cnt;
+        o.byte = counts[i].bytes_sz;
+    }
+    out[i] = o;
 }
 
 typedef struct {
@@ -221,10 +247,7 @@ typedef struct {
     hd_slot_diff *slots;
     hd_log_entry *logs;
     uint8_t *bytes;
-    const uint64_t *account_off;
-    const uint64_t *slot_off;
-    const uint64_t *log_off;
-    const uint64_t *bytes_off;
+    const offsets *off;
 } export_args;
 
 static __global__ void __launch_bounds__(BLOCK_SZ)
@@ -240,10 +263,10 @@ static __global__ void __launch_bounds__(BLOCK_SZ)
         r->status = HD_TX_PENDING;
         return;
     }
-    r->account_off = e.account_off[lane];
-    r->slot_off = e.slot_off[lane];
-    r->log_off = e.log_off[lane];
-    r->output_off = e.bytes_off[lane];
+    r->account_off = e.off[lane].account;
+    r->slot_off = e.off[lane].slot;
+    r->log_off = e.off[lane].log;
+    r->output_off = e.off[lane].byte;
     lane_export(r, e.accounts, e.slots, e.logs, e.bytes, &vm, w.export_flags);
 }
 
@@ -529,6 +552,19 @@ static hd_err upload_batch(hd_exec_cuda *x, upload *u, const hd_batch *b) {
 
 /* ---- serving lanes between launches ---- */
 
+/* Whether a call is too long for one thread of the device. */
+static int is_for_host(const stop_record *r) {
+    switch (r->id) {
+    case HD_PRECOMPILE_MODEXP: return r->in_sz > MODEXP_DEVICE_SZ_MAX;
+    case HD_PRECOMPILE_BLAKE2F: return r->number > BLAKE2F_DEVICE_ROUNDS_MAX;
+    case HD_PRECOMPILE_BN_PAIRING:
+    case HD_PRECOMPILE_BLS_G1_MSM:
+    case HD_PRECOMPILE_BLS_G2_MSM:
+    case HD_PRECOMPILE_BLS_PAIRING: return r->in_sz > CURVE_DEVICE_SZ_MAX;
+    default: return r->in_sz > HASH_DEVICE_SZ_MAX;
+    }
+}
+
 /* Runs the precompiles that records[0,cnt) wait for, all of one id. */
 static hd_err serve_precompiles(hd_exec_cuda *x, const wave_args *w, const stop_record *records,
                                 uint32_t cnt) {
@@ -551,8 +587,7 @@ static hd_err serve_precompiles(hd_exec_cuda *x, const wave_args *w, const stop_
         out_sz += (records[i].out_max + 63) & ~(uint64_t)63;
         if (records[i].scratch_sz < (uint64_t)1 << 32)
             scratch_sz += (records[i].scratch_sz + 63) & ~(uint64_t)63;
-        if (id == HD_PRECOMPILE_MODEXP && records[i].in_sz > MODEXP_DEVICE_SZ_MAX)
-            is_host = 1;
+        is_host |= is_for_host(&records[i]);
     }
     err = buffer_reserve(&x->buf[B_IN], in_sz + 64);
     if (err == HD_OK)
@@ -670,11 +705,26 @@ static void receipt_unfinished(hd_receipt *r, uint32_t status, uint64_t work) {
 static hd_err wave_export_down(hd_exec_cuda *x, hd_results *out, const wave_args *w,
                                const uint32_t *lane_tx);
 
+/* One launch of the interpreter; the records of lanes that stopped come to records_host + 256. */
+static hd_err launch_step(hd_exec_cuda *x, const wave_args *w, const uint32_t *dev_list,
+                          uint32_t run_cnt, uint8_t *records_host, uint32_t *stop_cnt) {
+    CK(cudaMemsetAsync(w->record_cnt, 0, 4, x->stream));
+    RET(time_begin(x));
+    wave_step<<<grid(run_cnt), BLOCK_SZ, 0, x->stream>>>(*w, dev_list, run_cnt, LAUNCH_FUEL);
+    x->launch_cnt++;
+    RET(time_end(x));
+    CK(cudaMemcpy(records_host, w->record_cnt, 4, cudaMemcpyDeviceToHost));
+    *stop_cnt = *(uint32_t *)(void *)records_host;
+    CK(cudaMemcpy(records_host + 256, w->records, (size_t)*stop_cnt * sizeof(stop_record),
+                  cudaMemcpyDeviceToHost));
+    return HD_OK;
+}
+
 /* Runs lane_tx[0,cnt) (host copy; on the device at w->lane_tx) in lanes of class cls_idx. Those that
    need a larger class are appended to next. */
 static hd_err wave_run(hd_exec_cuda *x, hd_results *out, const hd_batch *b, wave_args *w,
                        const uint32_t *lane_tx, uint32_t cls_idx, uint32_t *next, uint32_t *next_cnt) {
-    uint32_t cnt = w->lane_cnt, run_cnt = cnt, *list = NULL;
+    uint32_t cnt = w->lane_cnt, run_cnt = cnt, parked_cnt = 0, *list = NULL, *parked = NULL;
     hd_err err = HD_OK;
     RET(buffer_reserve(&x->buf[B_RECORDS], (size_t)cnt * sizeof(stop_record) + 256));
     RET(buffer_reserve(&x->buf[B_RECORDS_HOST], (size_t)cnt * sizeof(stop_record) + 256));
@@ -685,22 +735,19 @@ static hd_err wave_run(hd_exec_cuda *x, hd_results *out, const hd_batch *b, wave
     uint8_t *records_host = x->buf[B_RECORDS_HOST].p;
     const uint32_t *dev_list = NULL;
     for (uint32_t launch = 0; launch < LAUNCH_MAX; launch++) {
-        CK(cudaMemsetAsync(w->record_cnt, 0, 4, x->stream));
-        RET(time_begin(x));
-        wave_step<<<grid(run_cnt), BLOCK_SZ, 0, x->stream>>>(*w, dev_list, run_cnt, LAUNCH_FUEL);
-        x->launch_cnt++;
-        RET(time_end(x));
-        CK(cudaMemcpy(records_host, w->record_cnt, 4, cudaMemcpyDeviceToHost));
-        uint32_t stop_cnt = *(uint32_t *)records_host;
-        if (stop_cnt == 0)
+        uint32_t stop_cnt;
+        err = launch_step(x, w, dev_list, run_cnt, records_host, &stop_cnt);
+        if (err != HD_OK || (stop_cnt == 0 && parked_cnt == 0))
             break;
         stop_record *r = (stop_record *)(records_host + 256);
-        CK(cudaMemcpy(r, w->records, (size_t)stop_cnt * sizeof(*r), cudaMemcpyDeviceToHost));
         qsort(r, stop_cnt, sizeof(*r), record_order);
         if (!list) {
-            list = (uint32_t *)malloc((size_t)cnt * 4);
-            if (!list)
-                return HD_ERR_NOMEM;
+            list = (uint32_t *)malloc((size_t)cnt * 8);
+            if (!list) {
+                err = HD_ERR_NOMEM;
+                break;
+            }
+            parked = list + cnt;
         }
         run_cnt = 0;
         for (uint32_t i = 0; i < stop_cnt && err == HD_OK;) {
@@ -728,10 +775,19 @@ static hd_err wave_run(hd_exec_cuda *x, hd_results *out, const hd_batch *b, wave
                 if (b->work_max && r[i + k].work >= b->work_max)
                     receipt_unfinished(&out->receipts[lane_tx[r[i + k].lane]], HD_TX_WORK_LIMIT,
                                        r[i + k].work);
+                else if (r[i].stop == HD_STOP_RUNNING)
+                    parked[parked_cnt++] = r[i + k].lane;
                 else
                     list[run_cnt++] = r[i + k].lane;
             }
             i += same;
+        }
+        /* Lanes that were served go on alone: they would wait a whole launch for those that compute
+           if both ran together, at each of their calls. */
+        if (run_cnt == 0) {
+            memcpy(list, parked, (size_t)parked_cnt * 4);
+            run_cnt = parked_cnt;
+            parked_cnt = 0;
         }
         if (err != HD_OK || run_cnt == 0)
             break;
@@ -756,26 +812,22 @@ static hd_err wave_run(hd_exec_cuda *x, hd_results *out, const hd_batch *b, wave
 static hd_err wave_export_down(hd_exec_cuda *x, hd_results *out, const wave_args *w,
                                const uint32_t *lane_tx) {
     uint32_t cnt = w->lane_cnt;
-    size_t column = ((size_t)cnt + 1) * 8, temp_sz = 0;
-    uint64_t total[4];
+    size_t temp_sz = 0;
+    offsets zero = {0, 0, 0, 0}, sum;
     export_args e;
-    RET(buffer_reserve(&x->buf[B_OFFSETS], 4 * column));
-    uint64_t *col[4];
-    for (uint32_t i = 0; i < 4; i++)
-        col[i] = (uint64_t *)(x->buf[B_OFFSETS].p + i * column);
-    CK(cub::DeviceScan::ExclusiveSum(NULL, temp_sz, col[0], col[0], (int)cnt + 1, x->stream));
+    RET(buffer_reserve(&x->buf[B_OFFSETS], ((size_t)cnt + 1) * sizeof(offsets)));
+    offsets *off = (offsets *)x->buf[B_OFFSETS].p;
+    CK(cub::DeviceScan::ExclusiveScan(NULL, temp_sz, off, off, offsets_sum(), zero, (int)cnt + 1,
+                                      x->stream));
     RET(buffer_reserve(&x->buf[B_TEMP], temp_sz));
+    temp_sz = x->buf[B_TEMP].sz;
     RET(time_begin(x));
-    split_counts<<<grid((uint64_t)cnt + 1), BLOCK_SZ, 0, x->stream>>>(col[0], col[1], col[2], col[3],
-                                                                      w->counts, cnt);
-    for (uint32_t i = 0; i < 4; i++) {
-        temp_sz = x->buf[B_TEMP].sz;
-        CK(cub::DeviceScan::ExclusiveSum(x->buf[B_TEMP].p, temp_sz, col[i], col[i], (int)cnt + 1,
-                                         x->stream));
-    }
+    widen_counts<<<grid((uint64_t)cnt + 1), BLOCK_SZ, 0, x->stream>>>(off, w->counts, cnt);
+    CK(cub::DeviceScan::ExclusiveScan(x->buf[B_TEMP].p, temp_sz, off, off, offsets_sum(), zero,
+                                      (int)cnt + 1, x->stream));
     RET(time_end(x));
-    for (uint32_t i = 0; i < 4; i++)
-        CK(cudaMemcpy(&total[i], col[i] + cnt, 8, cudaMemcpyDeviceToHost));
+    CK(cudaMemcpy(&sum, off + cnt, sizeof(sum), cudaMemcpyDeviceToHost));
+    uint64_t total[4] = {sum.account, sum.slot, sum.log, sum.byte};
     uint64_t at = 0;
     uint64_t accounts_at = place(&at, total[0] * sizeof(hd_account_diff));
     uint64_t slots_at = place(&at, total[1] * sizeof(hd_slot_diff));
@@ -788,10 +840,7 @@ static hd_err wave_export_down(hd_exec_cuda *x, hd_results *out, const wave_args
     e.slots = (hd_slot_diff *)(x->buf[B_RESULTS].p + slots_at);
     e.logs = (hd_log_entry *)(x->buf[B_RESULTS].p + logs_at);
     e.bytes = x->buf[B_RESULTS].p + bytes_at;
-    e.account_off = col[0];
-    e.slot_off = col[1];
-    e.log_off = col[2];
-    e.bytes_off = col[3];
+    e.off = off;
     RET(time_begin(x));
     wave_export<<<grid(cnt), BLOCK_SZ, 0, x->stream>>>(*w, e);
     x->launch_cnt += 2;
@@ -847,20 +896,31 @@ static hd_err order_lanes(hd_exec_cuda *x, uint32_t *host_order, const hd_batch 
         return HD_OK;
     }
     size_t temp_sz = 0;
-    RET(buffer_reserve(&x->buf[B_KEYS], (size_t)n * 24 + 256));
-    uint64_t *keys = (uint64_t *)x->buf[B_KEYS].p, *keys_out = keys + n;
-    uint32_t *idx = (uint32_t *)(keys_out + n);
+    uint32_t is_mixed = 0;
+    RET(buffer_reserve(&x->buf[B_KEYS], (size_t)n * 12 + 256));
+    uint32_t *flag = (uint32_t *)x->buf[B_KEYS].p, *keys = flag + 64, *keys_out = keys + n;
+    uint32_t *idx = keys_out + n;
+    CK(cudaMemsetAsync(flag, 0, 4, x->stream));
+    RET(time_begin(x));
+    sort_keys<<<grid(n), BLOCK_SZ, 0, x->stream>>>(keys, idx, flag, (const hd_tx *)(d + u->txs),
+                                                   (const hd_world *)(d + u->worlds), d + u->data, n);
+    x->launch_cnt++;
+    RET(time_end(x));
+    CK(cudaMemcpy(&is_mixed, flag, 4, cudaMemcpyDeviceToHost));
+    if (!is_mixed) {
+        CK(cudaMemcpyAsync(x->buf[B_ORDER].p, idx, (size_t)n * 4, cudaMemcpyDeviceToDevice, x->stream));
+        for (uint32_t i = 0; i < n; i++)
+            host_order[i] = i;
+        return HD_OK;
+    }
     CK(cub::DeviceRadixSort::SortPairs(NULL, temp_sz, keys, keys_out, idx,
-                                       (uint32_t *)x->buf[B_ORDER].p, (int)n, 0, 64, x->stream));
+                                       (uint32_t *)x->buf[B_ORDER].p, (int)n, 0, 32, x->stream));
     RET(buffer_reserve(&x->buf[B_TEMP], temp_sz));
     temp_sz = x->buf[B_TEMP].sz;
     RET(time_begin(x));
-    sort_keys<<<grid(n), BLOCK_SZ, 0, x->stream>>>(keys, idx, (const hd_tx *)(d + u->txs),
-                                                   (const hd_env *)(d + u->envs),
-                                                   (const hd_world *)(d + u->worlds), d + u->data, n);
     CK(cub::DeviceRadixSort::SortPairs(x->buf[B_TEMP].p, temp_sz, keys, keys_out, idx,
-                                       (uint32_t *)x->buf[B_ORDER].p, (int)n, 0, 64, x->stream));
-    x->launch_cnt += 2;
+                                       (uint32_t *)x->buf[B_ORDER].p, (int)n, 0, 32, x->stream));
+    x->launch_cnt++;
     RET(time_end(x));
     CK(cudaMemcpy(host_order, x->buf[B_ORDER].p, (size_t)n * 4, cudaMemcpyDeviceToHost));
     return HD_OK;
