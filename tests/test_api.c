@@ -443,7 +443,7 @@ static void api_raw_transactions_find_their_senders(void **state) {
         encode_signed(&raw, i + 1, 0, CHAIN_ID, &senders[i]);
         if (i == 7) /* another signature: another sender, who has nothing */
             raw.data[raw.sz - 1] ^= 1;
-        if (i == 8) /* s = 0 is none */
+        if (i == 8) /* s is above the group's order */
             memset(raw.data + raw.sz - 32, 0xff, 32);
         assert_int_equal(heddle_batch_add_raw(b.batch, NULL, raw.data, raw.sz, &b.why), HEDDLE_OK);
         assert_int_equal(heddle_state_set_account(b.state, &senders[i], &a), HEDDLE_OK);
@@ -497,6 +497,39 @@ static void api_malformed_raw_transaction_leaves_batch_as_it_was(void **state) {
     assert_int_equal(heddle_batch_add_raw(b.batch, NULL, NULL, 5, NULL), HEDDLE_ERR_ARGUMENT);
     assert_int_equal(heddle_batch_add_raw(b.batch, NULL, raw.data, raw.sz, NULL), HEDDLE_OK);
     assert_int_equal(heddle_batch_get_sender(b.batch, &sender, 0, NULL), HEDDLE_OK);
+    hd_buf_free(&raw);
+    bench_close(&b);
+}
+
+/* Bytes from strangers: whatever is taken runs to a receipt. The seed is fixed. */
+static void api_mutated_raw_transactions_are_refused_or_run(void **state) {
+    bench b;
+    hd_buf raw;
+    heddle_address sender;
+    uint64_t seed = 1, taken_cnt = 0;
+    (void)state;
+    bench_open(&b, 1);
+    hd_buf_init(&raw);
+    for (uint32_t i = 0; i < 3000; i++) {
+        if (i % 500 == 0)
+            encode_signed(&raw, i + 1, 0, CHAIN_ID, &sender);
+        uint8_t copy[256];
+        assert_true(raw.sz <= sizeof copy);
+        memcpy(copy, raw.data, raw.sz);
+        for (uint32_t k = 0; k <= i % 3; k++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            copy[(seed >> 33) % raw.sz] = (uint8_t)(seed >> 56);
+        }
+        heddle_err err = heddle_batch_add_raw(b.batch, NULL, copy, raw.sz, &b.why);
+        assert_true(err == HEDDLE_OK || err == HEDDLE_ERR_FORMAT || err == HEDDLE_ERR_LIMIT);
+        taken_cnt += err == HEDDLE_OK;
+    }
+    assert_true(taken_cnt > 100);
+    assert_int_equal(heddle_batch_tx_cnt(b.batch), taken_cnt);
+    run(&b, 0);
+    for (uint32_t i = 0; i < taken_cnt; i++)
+        assert_true(receipt(&b, i).status != HD_TX_PENDING);
+    run_ordered(&b);
     hd_buf_free(&raw);
     bench_close(&b);
 }
@@ -850,6 +883,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(api_ordered_sees_what_came_before),
     cmocka_unit_test(api_raw_transactions_find_their_senders),
     cmocka_unit_test(api_malformed_raw_transaction_leaves_batch_as_it_was),
+    cmocka_unit_test(api_mutated_raw_transactions_are_refused_or_run),
     cmocka_unit_test(api_access_list_is_charged_and_warms),
     cmocka_unit_test(api_blob_hashes_reach_the_contract),
     cmocka_unit_test(api_authorization_may_come_with_signer_or_signature),

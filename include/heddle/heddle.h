@@ -229,7 +229,7 @@ typedef struct {
     uint32_t key_cnt;
 } heddle_access_entry;
 
-#define HEDDLE_AUTH_SIGNER 1u /* `signer` is known; else it is recovered from the signature */
+#define HEDDLE_AUTH_SIGNER 1u /* `signer` is known; else heddle_batch_add recovers it */
 
 typedef struct {
     heddle_word chain_id;

@@ -274,6 +274,8 @@ static hd_err add_test(hd_state_cases *c, test_shape *t, hd_msg *msg,
         err = add_alloc(c, t, msg);
     if (err == HD_OK)
         err = read_shape(c, t, msg);
+    if (err != HD_OK)
+        return err; /* posts may not be there */
     for (hd_json_iter it = hd_json_begin(posts); err == HD_OK && hd_json_next(&it);)
         err = add_fork(c, t, msg, it.key, it.val, filter);
     return err;

@@ -488,7 +488,8 @@ static int collect_deposits(hd_t8n_run_state *r) {
         if (!hd_deposit_is_log(&logs[i]))
             continue;
         hd_err err = hd_deposit_parse(&r->requests[HD_REQUEST_DEPOSIT], &why,
-                                      r->log_bytes.data + logs[i].data_off, logs[i].data_sz);
+                                      logs[i].data_sz ? r->log_bytes.data + logs[i].data_off : NULL,
+                                      logs[i].data_sz);
         if (err == HD_ERR_FORMAT)
             return FAIL(r, HD_T8N_EVM,
                         "could not parse requests logs: unable to parse deposit data: %s",

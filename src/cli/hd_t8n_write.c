@@ -182,8 +182,9 @@ static const hd_t8n_tx *tx_of(const hd_t8n_run_state *r, size_t idx) {
     return (const hd_t8n_tx *)(const void *)r->txs.txs.data + idx;
 }
 
-static const hd_log_entry *logs_of(const hd_t8n_run_state *r) {
-    return (const hd_log_entry *)(const void *)r->logs.data;
+/* The logs from idx on; NULL where the block has none. */
+static const hd_log_entry *logs_from(const hd_t8n_run_state *r, size_t idx) {
+    return r->logs.sz ? (const hd_log_entry *)(const void *)r->logs.data + idx : NULL;
 }
 
 /* go-ethereum's t8n knows no block hash and always says this one. */
@@ -205,7 +206,7 @@ static void put_log(hd_buf *out, const hd_t8n_run_state *r, const hd_log_entry *
     }
     hd_buf_append_byte(out, ']');
     put_key(out, "data");
-    put_bytes(out, r->log_bytes.data + log->data_off, log->data_sz);
+    put_bytes(out, log->data_sz ? r->log_bytes.data + log->data_off : NULL, log->data_sz);
     put_key(out, "blockNumber");
     put_u64(out, r->env.number);
     put_hash(out, "transactionHash", tx_hash);
@@ -232,14 +233,14 @@ static void put_receipt(hd_buf *out, const hd_t8n_run_state *r, const hd_t8n_rec
     put_u64(out, x->is_success);
     put_key(out, "cumulativeGasUsed");
     put_u64(out, x->cumulative_gas);
-    hd_logs_bloom(bloom, logs_of(r) + x->log_idx, x->log_cnt);
+    hd_logs_bloom(bloom, logs_from(r, x->log_idx), x->log_cnt);
     put_key(out, "logsBloom");
     put_bytes(out, bloom, sizeof bloom);
     put_key(out, "logs");
     hd_buf_append_byte(out, '[');
     for (size_t i = 0; i < x->log_cnt; i++) {
         hd_buf_append_str(out, i ? "," : "");
-        put_log(out, r, logs_of(r) + x->log_idx + i, x->log_idx + i, &t->envelope.hash, idx);
+        put_log(out, r, logs_from(r, x->log_idx + i), x->log_idx + i, &t->envelope.hash, idx);
     }
     hd_buf_append_byte(out, ']');
     put_hash(out, "transactionHash", &t->envelope.hash);
@@ -270,7 +271,7 @@ static hd_err put_receipts_root(hd_buf *out, const hd_t8n_run_state *r) {
     if (!bodies)
         return HD_ERR_NOMEM;
     for (size_t i = 0; i < cnt; i++) {
-        bodies[i].logs = logs_of(r) + x[i].log_idx;
+        bodies[i].logs = logs_from(r, x[i].log_idx);
         bodies[i].log_cnt = x[i].log_cnt;
         bodies[i].bytes = r->log_bytes.data;
         bodies[i].post_root = r->rules.fork < HD_FORK_BYZANTIUM ? &x[i].post_root : NULL;
@@ -393,12 +394,12 @@ static hd_err put_roots(hd_buf *out, hd_t8n_run_state *r) {
     if (err == HD_OK)
         err = put_receipts_root(out, r);
     if (err == HD_OK)
-        err = hd_logs_hash(&hash, logs_of(r), log_cnt, r->log_bytes.data);
+        err = hd_logs_hash(&hash, logs_from(r, 0), log_cnt, r->log_bytes.data);
     if (err != HD_OK)
         return err;
     put_hash(out, "logsHash", &hash);
     uint8_t bloom[256];
-    hd_logs_bloom(bloom, logs_of(r), log_cnt);
+    hd_logs_bloom(bloom, logs_from(r, 0), log_cnt);
     put_key(out, "logsBloom");
     put_bytes(out, bloom, sizeof bloom);
     return HD_OK;

@@ -28,7 +28,7 @@
 /* Blocks of the interpreter that share a multiprocessor. 3 leaves it 168 registers; 4, 5 and 6 spill
    and were 3 to 14 % slower for a million token transfers on an H100. */
 #define STEP_BLOCKS_MIN 3
-#define CLASS_CNT 4u
+#define CLASS_CNT 5u
 /* Work units of a lane in one launch: about 100 ms of a lane that runs alone in its warp. */
 #define LAUNCH_FUEL ((int64_t)1 << 17)
 /* One thread runs one precompile call: calls that would hold a launch for long go to the host's
@@ -43,7 +43,9 @@
     do { \
         cudaError_t ck_ = (call); \
         if (ck_ != cudaSuccess) { \
-            fprintf(stderr, "heddle: cuda: %s (%s:%d)\n", cudaGetErrorString(ck_), __FILE__, __LINE__); \
+            if (getenv("HEDDLE_CUDA_VERBOSE")) \
+                fprintf(stderr, "heddle: cuda: %s (%s:%d)\n", cudaGetErrorString(ck_), __FILE__, \
+                        __LINE__); \
             return ck_ == cudaErrorMemoryAllocation ? HD_ERR_NOMEM : HD_ERR_DEVICE; \
         } \
     } while (0)
@@ -376,7 +378,19 @@ static void classes_init(hd_exec_cuda *x) {
     c->account_index_max = 16384;
     c->slot_index_max = 32768;
     c->linear_sz = 8 << 20;
-    c = &x->classes[3]; /* the EVM's own limits: 1,024 frames of 1 MiB; 1.6 GiB a lane */
+    c = &x->classes[3]; /* deep recursion, tens of megabytes: 0.16 GiB a lane */
+    c->frame_max = 1025;
+    c->stack_max = 1025 * 1024;
+    c->memory_max = 64u << 20;
+    c->ret_max = 16u << 20;
+    c->account_max = 32 << 10;
+    c->slot_max = 128 << 10;
+    c->journal_max = 256 << 10;
+    c->log_max = 512 << 10;
+    c->account_index_max = 64 << 10;
+    c->slot_index_max = 256 << 10;
+    c->linear_sz = 16 << 20;
+    c = &x->classes[4]; /* the EVM's own limits: 1,024 frames of 1 MiB; 1.6 GiB a lane */
     c->frame_max = 1025;
     c->stack_max = 1025 * 1024;
     c->memory_max = 1040u << 20;
