@@ -15,7 +15,7 @@ typedef struct {
     hd_world worlds[BATCH_TX_CNT];
     hd_env envs[BATCH_TX_CNT];
     hd_tx txs[BATCH_TX_CNT];
-    uint8_t data[BATCH_TX_CNT * RANDOM_DATA_MAX];
+    _Alignas(8) uint8_t data[BATCH_TX_CNT * RANDOM_DATA_MAX];
     hd_batch batch;
 } random_batch;
 

@@ -1,4 +1,4 @@
-/* test_backends_gpu.c - random programs give the same receipts and differences, byte for byte, on the
+/* test_backends_gpu.c - random programs give the same receipts and differences, byte for byte, on a
    GPU and on the host. Skipped where there is no device. */
 #include "random_batches.h"
 

@@ -2,8 +2,9 @@
    environment, the read-only world it reads, receipt and state difference.
 
    Everything here is plain data without padding or pointers (but for hd_world, a table of array
-   starts), so that it can be sent to a GPU as it is. Numbers are in wei and gas. "Numeric" addresses
-   are five 32-bit words, least significant first; hd_address is big-endian as on the wire. */
+   starts), so that it can be sent to a GPU as it is. Numbers are in wei and gas. "Numeric"
+   addresses are five 32-bit words, least significant first; hd_address is big-endian as on the
+   wire. */
 #ifndef HD_EVM_H
 #define HD_EVM_H
 
@@ -21,12 +22,12 @@
 #define HD_EVM_TX_BLOBS_MAX 6u      /* EIP-7594: blobs in one transaction, from Osaka */
 
 /* ---- the world: a read-only pre-state in flat tables ----
-   accounts[0, account_cnt) is dense. account_table is open addressing over it: entry = index + 1, 0 =
-   free; probe linearly from hd_world_account_hash & account_mask. slots is open addressing itself:
-   free where account_ref == 0; probe linearly from hd_world_slot_hash & slot_mask; a slot counts only
-   when its incarnation equals its account's. Tables are at most half full. code_bytes of each code
-   are followed by at least 33 zero bytes; jump destinations are a bitmap of 64-bit words (bit pc%64
-   of word pc/64) at jump_words[jump_off]. codes[0] is the empty code. */
+   accounts[0, account_cnt) is dense. account_table is open addressing over it: entry = index + 1, 0
+   = free; probe linearly from hd_world_account_hash & account_mask. slots is open addressing
+   itself: free where account_ref == 0; probe linearly from hd_world_slot_hash & slot_mask; a slot
+   counts only when its incarnation equals its account's. Tables are at most half full. code_bytes
+   of each code are followed by at least 33 zero bytes; jump destinations are a bitmap of 64-bit
+   words (bit pc%64 of word pc/64) at jump_words[jump_off]. codes[0] is the empty code. */
 #define HD_ACCOUNT_EXISTS 1u      /* in the trie (possibly empty, before EIP-158) */
 #define HD_ACCOUNT_HAS_STORAGE 2u /* its storage trie is not empty (EIP-7610) */
 
@@ -91,8 +92,8 @@ HD_INL uint64_t hd_mix64(uint64_t x) {
 HD_INL uint32_t hd_world_account_hash(uint64_t seed, const uint32_t addr[5]) {
     uint64_t a = (uint64_t)addr[0] | (uint64_t)addr[1] << 32;
     uint64_t b = (uint64_t)addr[2] | (uint64_t)addr[3] << 32;
-    return (uint32_t)hd_mix64(hd_mix64(a ^ seed) + (b ^ ((uint64_t)addr[4] << 17)) *
-                                                       0x9e3779b97f4a7c15ull);
+    return (uint32_t)hd_mix64(hd_mix64(a ^ seed) +
+                              (b ^ ((uint64_t)addr[4] << 17)) * 0x9e3779b97f4a7c15ull);
 }
 
 HD_INL uint32_t hd_world_slot_hash(uint64_t seed, uint32_t account_idx, hd_u256 key) {
@@ -121,7 +122,8 @@ typedef struct {
     hd_u256 blob_base_fee; /* wei; from Cancun */
     uint64_t number;
     uint64_t timestamp; /* seconds */
-    uint64_t gas_limit; /* of the block (or what is left of it: a transaction above it is refused) */
+    uint64_t
+        gas_limit; /* of the block (or what is left of it: a transaction above it is refused) */
     uint64_t chain_id;
     hd_address coinbase;
     uint32_t fork;         /* HD_FORK_... */
@@ -134,18 +136,19 @@ HD_STATIC_ASSERT(sizeof(hd_env) == 160, "no padding");
 /* ---- transaction: senders are already recovered ----
    Variable parts lie in the batch's data bytes at *_off:
    - data: calldata or initcode.
-   - access list: addr_cnt entries, each 20 bytes of address, a 4-byte little-endian count of keys, then
-     32 bytes big-endian a key.
+   - access list: addr_cnt entries, each 20 bytes of address, a 4-byte little-endian count of keys,
+   then 32 bytes big-endian a key.
    - authorizations: hd_auth array (8-byte aligned). - blob hashes: 32 bytes each. */
 #define HD_TX_LEGACY 0u
-#define HD_TX_ACCESS_LIST 1u  /* EIP-2930 */
-#define HD_TX_DYNAMIC_FEE 2u  /* EIP-1559 */
-#define HD_TX_BLOB 3u         /* EIP-4844 */
-#define HD_TX_SET_CODE 4u     /* EIP-7702 */
+#define HD_TX_ACCESS_LIST 1u /* EIP-2930 */
+#define HD_TX_DYNAMIC_FEE 2u /* EIP-1559 */
+#define HD_TX_BLOB 3u        /* EIP-4844 */
+#define HD_TX_SET_CODE 4u    /* EIP-7702 */
 
-#define HD_TX_CREATE 1u          /* no recipient */
-#define HD_TX_SKIP_CHECKS 2u     /* system call or simulation: no nonce, fee, balance or code checks,
-                                    no fees paid, no intrinsic gas */
+#define HD_TX_CREATE 1u /* no recipient */
+#define HD_TX_SKIP_CHECKS \
+    2u /* system call or simulation: no nonce, fee, balance or code checks, \
+          no fees paid, no intrinsic gas */
 
 typedef struct {
     hd_u256 value_wei;
@@ -228,7 +231,7 @@ enum {
 #define HD_X(name, text) HD_TX_##name,
     HD_TX_STATUS(HD_X)
 #undef HD_X
-    HD_TX_STATUS_CNT
+        HD_TX_STATUS_CNT
 };
 
 /* hd_receipt.error: why the outermost frame halted (status HALT). */
@@ -256,17 +259,19 @@ enum {
 #define HD_X(name, text) HD_EVM_ERR_##name,
     HD_EVM_ERRORS(HD_X)
 #undef HD_X
-    HD_EVM_ERR_CNT
+        HD_EVM_ERR_CNT
 };
 
-#define HD_RECEIPT_CREATED 1u   /* `created` holds the new contract's address */
-#define HD_RECEIPT_FEE_PAID 2u  /* the coinbase was among the lane's accounts: its diff holds the fee */
+#define HD_RECEIPT_CREATED 1u /* `created` holds the new contract's address */
+#define HD_RECEIPT_FEE_PAID \
+    2u /* the coinbase was among the lane's accounts: its diff holds the fee */
 
 typedef struct {
-    hd_u256 fee_wei; /* the coinbase's share; to be added by hd_state_apply unless HD_RECEIPT_FEE_PAID */
+    hd_u256 fee_wei; /* the coinbase's share; to be added by hd_state_apply unless
+                        HD_RECEIPT_FEE_PAID */
     uint64_t gas_used;
-    uint64_t gas_refund; /* what was given back through the refund counter */
-    uint64_t output_off; /* into hd_results.bytes */
+    uint64_t gas_refund;  /* what was given back through the refund counter */
+    uint64_t output_off;  /* into hd_results.bytes */
     uint64_t account_off; /* index into hd_results.accounts */
     uint64_t slot_off;    /* index into hd_results.slots */
     uint64_t log_off;     /* index into hd_results.logs */
@@ -287,7 +292,8 @@ HD_STATIC_ASSERT(sizeof(hd_receipt) == 144, "no padding");
 
 /* An account as the transaction left it. Entries without a CHANGED bit are reads (exported on
    request): the original values are what the transaction saw. */
-#define HD_DIFF_CHANGED 1u  /* nonce, balance or code differ, or the account is new, or a slot changed */
+#define HD_DIFF_CHANGED \
+    1u /* nonce, balance or code differ, or the account is new, or a slot changed */
 #define HD_DIFF_DELETED 2u  /* gone at the end, with all its storage; other values mean nothing */
 #define HD_DIFF_WIPED 4u    /* storage before this transaction is gone (new incarnation) */
 #define HD_DIFF_CODE 8u     /* code changed: code_off, code_sz, code_hash */

@@ -1,15 +1,16 @@
 /* hd_lane.h - a lane: the memory in which one transaction runs, and how its parts are reached.
 
-   A lane is a row of 16-byte units. HD_LANE_TILE lanes lie interleaved: unit u of lane l of a tile is
-   at tile + (u * HD_LANE_TILE + l) * 16, so that a warp whose lanes touch the same unit touches
-   adjacent memory (measured on an H100: 2.7 times the speed of contiguous lanes). The includer defines
-   HD_LANE_TILE: 1 (a lane is contiguous: the CPU) or 32 (the device, and the CPU in tests). Behind the
-   interleaved part of a tile each lane has a contiguous part, `linear`, for code made at run time.
+   A lane is a row of 16-byte units. HD_LANE_TILE lanes lie interleaved: unit u of lane l of a tile
+   is at tile + (u * HD_LANE_TILE + l) * 16, so that a warp whose lanes touch the same unit touches
+   adjacent memory (measured on an H100: 2.7 times the speed of contiguous lanes). The includer
+   defines HD_LANE_TILE: 1 (a lane is contiguous: the CPU) or 32 (the device, and the CPU in tests).
+   Behind the interleaved part of a tile each lane has a contiguous part, `linear`, for code made at
+   run time.
 
-   Regions, in units: header, frames, stack, EVM memory of all frames one above the other, the return
-   buffer, accounts, slots (persistent and transient), the journal, logs, and the two hash indexes.
-   A region that is too small stops the lane with HD_STOP_NEED_MEMORY: it runs again in a larger
-   class. Needs: hd_evm.h. */
+   Regions, in units: header, frames, stack, EVM memory of all frames one above the other, the
+   return buffer, accounts, slots (persistent and transient), the journal, logs, and the two hash
+   indexes. A region that is too small stops the lane with HD_STOP_NEED_MEMORY: it runs again in a
+   larger class. Needs: hd_evm.h. */
 #ifndef HD_LANE_H
 #define HD_LANE_H
 
@@ -24,9 +25,7 @@
 
 #include "evm/hd_lane_class.h"
 
-HD_INL uint8_t *hd_unit(uint8_t *base, uint32_t unit) {
-    return base + (size_t)unit * HD_LANE_STEP;
-}
+HD_INL uint8_t *hd_unit(uint8_t *base, uint32_t unit) { return base + (size_t)unit * HD_LANE_STEP; }
 
 /* ---- 16 and 32 bytes at a unit ---- */
 typedef struct {

@@ -18,7 +18,7 @@ typedef struct {
     uint32_t log_max;           /* units */
     uint32_t account_index_max; /* index entries, a power of two */
     uint32_t slot_index_max;
-    uint32_t unit_cnt; /* interleaved units in all */
+    uint32_t unit_cnt;  /* interleaved units in all */
     uint32_t linear_sz; /* bytes a lane, a multiple of 16 */
 } hd_lane_class;
 
@@ -29,13 +29,13 @@ typedef struct {
 #define HD_HEADER_UNITS 64u
 
 /* Why run returned. RUNNING is the state between launches. */
-#define HD_STOP_RUNNING 0u        /* out of fuel: call run again */
-#define HD_STOP_DONE 1u           /* the receipt is final */
-#define HD_STOP_NEED_MEMORY 2u    /* a region is full: start again in a larger class */
+#define HD_STOP_RUNNING 0u         /* out of fuel: call run again */
+#define HD_STOP_DONE 1u            /* the receipt is final */
+#define HD_STOP_NEED_MEMORY 2u     /* a region is full: start again in a larger class */
 #define HD_STOP_NEED_PRECOMPILE 3u /* run the precompile in need_id on the top frame's input */
-#define HD_STOP_NEED_BLOCKHASH 4u /* put the hash of block need_number into the header */
-#define HD_STOP_NEED_ACCOUNT 5u   /* put need_addr into the world */
-#define HD_STOP_NEED_SLOT 6u      /* put need_key of need_addr into the world */
+#define HD_STOP_NEED_BLOCKHASH 4u  /* put the hash of block need_number into the header */
+#define HD_STOP_NEED_ACCOUNT 5u    /* put need_addr into the world */
+#define HD_STOP_NEED_SLOT 6u       /* put need_key of need_addr into the world */
 
 /* hd_lane_class_layout fills the region starts from the sizes. */
 HD_INL void hd_lane_class_layout(hd_lane_class *c) {

@@ -1,8 +1,8 @@
 /* hd_opcodes.h - the one opcode table: byte, name, constant gas, words popped, words pushed, first
    fork. Dispatch, stack checks, names and traces are expanded from it.
 
-   Gas is the part that is the same in every fork; what depends on fork, warmth or size is charged by
-   the instruction (Yellow Paper appendix G; EIP-150, 160, 1884, 2929, 3855, 5656, 7939). */
+   Gas is the part that is the same in every fork; what depends on fork, warmth or size is charged
+   by the instruction (Yellow Paper appendix G; EIP-150, 160, 1884, 2929, 3855, 5656, 7939). */
 #ifndef HD_OPCODES_H
 #define HD_OPCODES_H
 
@@ -171,7 +171,7 @@ enum {
     HD_EVM_OPS(HD_X)
 #undef HD_X
 #define HD_X(byte, name, n) HD_OP_##name = byte,
-    HD_EVM_PUSHES(HD_X) HD_EVM_DUPS(HD_X) HD_EVM_SWAPS(HD_X)
+        HD_EVM_PUSHES(HD_X) HD_EVM_DUPS(HD_X) HD_EVM_SWAPS(HD_X)
 #undef HD_X
 };
 

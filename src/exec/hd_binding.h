@@ -28,7 +28,8 @@ typedef struct {
 } hd_binding_job;
 
 /* Runs one transaction and appends what it left to *out: the receipt goes to *receipt with offsets
-   into out's arrays. HD_ERR_NOMEM, HD_ERR_ABSENT (block hash). Any number of threads, one lane each. */
+   into out's arrays. HD_ERR_NOMEM, HD_ERR_ABSENT (block hash). Any number of threads, one lane
+   each. */
 typedef hd_err hd_binding_fn(hd_receipt *receipt, hd_results *out, hd_lane_memory *lane,
                              const hd_binding_job *job);
 

@@ -1,4 +1,5 @@
-/* hd_binding_switch.c - the core for the CPU with the device's switch: compared with computed goto. */
+/* hd_binding_switch.c - the core for the CPU with the device's switch: compared with computed goto.
+ */
 #define HD_LANE_TILE 1
 #define HD_CORE_GOTO 0
 #define HD_CORE_TRACE 0

@@ -1,5 +1,5 @@
-/* hd_binding_tiled.c - the core on the CPU in the device's lane layout: what the device will compile,
-   proved without one. */
+/* hd_binding_tiled.c - the core on the CPU in the device's lane layout: what the device will
+   compile, proved without one. */
 #define HD_LANE_TILE 32
 #define HD_CORE_GOTO 0
 #define HD_CORE_TRACE 0

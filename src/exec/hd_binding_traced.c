@@ -34,16 +34,13 @@ static void trace_begin(trace_state *t, struct hd_vm *vm, const hd_binding_job *
     vm->trace = t;
 }
 
-static void trace_free(trace_state *t) {
-    t->vm->trace = NULL;
-}
+static void trace_free(trace_state *t) { t->vm->trace = NULL; }
 
 /* Whether the machine knows an instruction's cost better than the difference of gas. */
 static int is_costed(uint32_t op) {
     return op == HD_OP_CALL || op == HD_OP_CALLCODE || op == HD_OP_DELEGATECALL ||
            op == HD_OP_STATICCALL || op == HD_OP_CREATE || op == HD_OP_CREATE2 ||
-           op == HD_OP_STOP || op == HD_OP_RETURN || op == HD_OP_REVERT ||
-           op == HD_OP_SELFDESTRUCT;
+           op == HD_OP_STOP || op == HD_OP_RETURN || op == HD_OP_REVERT || op == HD_OP_SELFDESTRUCT;
 }
 
 static void trace_flush(trace_state *t, uint64_t gas) {
@@ -57,9 +54,7 @@ static void trace_flush(trace_state *t, uint64_t gas) {
     t->job->trace(t->job->trace_ctx, &t->step);
 }
 
-static void trace_end(trace_state *t) {
-    trace_flush(t, (uint64_t)t->vm->f.gas);
-}
+static void trace_end(trace_state *t) { trace_flush(t, (uint64_t)t->vm->f.gas); }
 
 static void hd_core_trace_step(hd_vm *vm, uint32_t pc, uint8_t op, int64_t gas) {
     trace_state *t = vm->trace;
@@ -67,7 +62,8 @@ static void hd_core_trace_step(hd_vm *vm, uint32_t pc, uint8_t op, int64_t gas) 
         return; /* an account without code takes no step, as go-ethereum prints it */
     /* A suspended instruction begins again: it is one step. */
     if (t->has_step && t->step.pc == pc && t->step.depth == vm->s.depth + 1 &&
-        t->step.gas == (uint64_t)gas && t->step.op == op && op != HD_OP_JUMPDEST && op != HD_OP_JUMP)
+        t->step.gas == (uint64_t)gas && t->step.op == op && op != HD_OP_JUMPDEST &&
+        op != HD_OP_JUMP)
         return;
     trace_flush(t, (uint64_t)gas);
     t->step.stack_cnt = stack_cnt(vm);

@@ -288,9 +288,7 @@ void hd_exec_close(hd_exec *x) {
     free(x);
 }
 
-uint32_t hd_exec_backend(const hd_exec *x) {
-    return x->backend;
-}
+uint32_t hd_exec_backend(const hd_exec *x) { return x->backend; }
 
 static hd_err exec_run(hd_exec *x, hd_results *out, const hd_batch *batch, hd_trace_fn trace,
                        void *ctx) {
@@ -324,6 +322,7 @@ hd_err hd_exec_run(hd_exec *x, hd_results *out, const hd_batch *batch) {
     return exec_run(x, out, batch, x->trace, x->trace_ctx);
 }
 
-hd_err hd_exec_trace(hd_exec *x, hd_results *out, const hd_batch *batch, hd_trace_fn fn, void *ctx) {
+hd_err hd_exec_trace(hd_exec *x, hd_results *out, const hd_batch *batch, hd_trace_fn fn,
+                     void *ctx) {
     return exec_run(x, out, batch, fn, ctx);
 }

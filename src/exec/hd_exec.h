@@ -1,8 +1,8 @@
 /* hd_exec.h - running many transactions: batches, backends, results.
 
-   A batch is n transactions, the worlds they read and bytes. Every transaction of a batch runs against
-   its world as given: none sees another's writes (hd_exec_ordered.h runs a sequence whose result
-   equals serial execution). All backends give the same results to the last bit. */
+   A batch is n transactions, the worlds they read and bytes. Every transaction of a batch runs
+   against its world as given: none sees another's writes (hd_exec_ordered.h runs a sequence whose
+   result equals serial execution). All backends give the same results to the last bit. */
 #ifndef HD_EXEC_H
 #define HD_EXEC_H
 
@@ -11,7 +11,7 @@
 #define HD_BACKEND_AUTO 0u /* cuda where a device is usable and the batch is large, else host */
 #define HD_BACKEND_HOST 1u
 #define HD_BACKEND_CUDA 2u
-#define HD_BACKEND_TILED 3u /* the device's lane layout on the CPU: for tests */
+#define HD_BACKEND_TILED 3u  /* the device's lane layout on the CPU: for tests */
 #define HD_BACKEND_SWITCH 4u /* the host's lanes with the device's switch dispatch: for tests */
 
 typedef struct {
@@ -23,22 +23,23 @@ typedef struct {
     uint32_t world_cnt;
     uint32_t env_cnt;
     uint32_t tx_cnt;
-    uint32_t flags; /* HD_BATCH_... */
-    uint64_t work_max; /* work units a transaction may use before it ends with HD_TX_WORK_LIMIT; 0: none */
-    /* Block hash of `number` (one of the 256 before the environment's block). Must be set when code may
-       ask; returns HD_OK, or HD_ERR_ABSENT, which ends hd_exec_run with that error. Called from the
-       thread that called hd_exec_run or from workers: must be thread-safe. */
+    uint32_t flags;    /* HD_BATCH_... */
+    uint64_t work_max; /* work units a transaction may use before it ends with HD_TX_WORK_LIMIT; 0:
+                          none */
+    /* Block hash of `number` (one of the 256 before the environment's block). Must be set when code
+       may ask; returns HD_OK, or HD_ERR_ABSENT, which ends hd_exec_run with that error. Called from
+       the thread that called hd_exec_run or from workers: must be thread-safe. */
     hd_err (*blockhash)(void *ctx, hd_hash *out, uint32_t world_idx, uint64_t number);
     void *blockhash_ctx;
 } hd_batch;
 
-#define HD_BATCH_READS 1u     /* export read-only accounts and slots too (for validation) */
-#define HD_BATCH_NO_DIFF 2u   /* receipts only: no accounts, slots, logs, output */
-#define HD_BATCH_UNSORTED 4u  /* cuda: do not group lanes by code and selector (for measuring) */
+#define HD_BATCH_READS 1u    /* export read-only accounts and slots too (for validation) */
+#define HD_BATCH_NO_DIFF 2u  /* receipts only: no accounts, slots, logs, output */
+#define HD_BATCH_UNSORTED 4u /* cuda: do not group lanes by code and selector (for measuring) */
 
 /* Results live in arrays that grow and are reused by the next hd_exec_run. receipts[i] belongs to
-   txs[i]; its ranges lie anywhere in the arrays (a backend may finish transactions out of order), its
-   entries in the order in which the transaction met them. */
+   txs[i]; its ranges lie anywhere in the arrays (a backend may finish transactions out of order),
+   its entries in the order in which the transaction met them. */
 typedef struct {
     hd_receipt *receipts;
     hd_account_diff *accounts;
@@ -60,7 +61,7 @@ typedef struct {
     uint64_t gas;      /* before the instruction */
     uint64_t gas_cost; /* a call's includes what it gave its callee, as go-ethereum prints it */
     uint64_t refund;
-    uint64_t memory_sz; /* bytes, before the instruction */
+    uint64_t memory_sz;    /* bytes, before the instruction */
     const uint8_t *memory; /* its contents, or NULL where they are not recorded */
     uint32_t stack_cnt;
     uint32_t depth; /* from 1 */
@@ -68,21 +69,21 @@ typedef struct {
     uint32_t error; /* HD_EVM_ERR_... of this step, 0 if it went well */
 } hd_trace_step;
 
-/* Called once for every instruction, after it ran (so that gas_cost and error are known) with the state
-   as it was before. Host backend only; makes the run serial. */
+/* Called once for every instruction, after it ran (so that gas_cost and error are known) with the
+   state as it was before. Host backend only; makes the run serial. */
 typedef void (*hd_trace_fn)(void *ctx, const hd_trace_step *step);
 
 typedef struct hd_exec hd_exec;
 
 typedef struct {
-    uint32_t backend; /* HD_BACKEND_... */
-    uint32_t threads; /* host: worker threads; 0: all cores */
+    uint32_t backend;  /* HD_BACKEND_... */
+    uint32_t threads;  /* host: worker threads; 0: all cores */
     hd_trace_fn trace; /* NULL: none */
     void *trace_ctx;
 } hd_exec_options;
 
-/* hd_exec_open prepares a backend. HD_ERR_ABSENT: cuda asked for and no usable device or not built in.
-   A handle may be used by one thread at a time. */
+/* hd_exec_open prepares a backend. HD_ERR_ABSENT: cuda asked for and no usable device or not built
+   in. A handle may be used by one thread at a time. */
 hd_err hd_exec_open(hd_exec **out, const hd_exec_options *options);
 void hd_exec_close(hd_exec *x);
 
@@ -90,11 +91,12 @@ void hd_exec_close(hd_exec *x);
 uint32_t hd_exec_backend(const hd_exec *x);
 
 /* hd_exec_run runs the batch and fills *out (zeroed by the caller before first use, freed by
-   hd_results_free). HD_ERR_NOMEM, HD_ERR_DEVICE, HD_ERR_LIMIT (an offset of a transaction lies outside
-   data), HD_ERR_ABSENT (block hash). On error *out holds nothing. */
+   hd_results_free). HD_ERR_NOMEM, HD_ERR_DEVICE, HD_ERR_LIMIT (an offset of a transaction lies
+   outside data), HD_ERR_ABSENT (block hash). On error *out holds nothing. */
 hd_err hd_exec_run(hd_exec *x, hd_results *out, const hd_batch *batch);
 
-/* As hd_exec_run with every step given to fn, whatever the options of the handle were. Host only. */
+/* As hd_exec_run with every step given to fn, whatever the options of the handle were. Host only.
+ */
 hd_err hd_exec_trace(hd_exec *x, hd_results *out, const hd_batch *batch, hd_trace_fn fn, void *ctx);
 
 void hd_results_free(hd_results *r);

@@ -1,9 +1,9 @@
 /* hd_exec_cuda.cu - the cuda backend: a thread a transaction, lanes in given memory, interleaved by
    tiles of 32, grouped by code and selector; results exported and copied once.
 
-   A wave is as many lanes as fit the pool. Its lanes run in launches of bounded work until each is done
-   or needs a larger class; what a lane needs in between (precompiles, block hashes) is served between
-   launches. Nothing is allocated in a kernel. */
+   A wave is as many lanes as fit the pool. Its lanes run in launches of bounded work until each is
+   done or needs a larger class; what a lane needs in between (precompiles, block hashes) is served
+   between launches. Nothing is allocated in a kernel. */
 #include <cuda_runtime.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,8 +25,8 @@
 #include "exec/hd_results.h"
 
 #define BLOCK_SZ 128u
-/* Blocks of the interpreter that share a multiprocessor. 3 leaves it 168 registers; 4, 5 and 6 spill
-   and were 3 to 14 % slower for a million token transfers on an H100. */
+/* Blocks of the interpreter that share a multiprocessor. 3 leaves it 168 registers; 4, 5 and 6
+   spill and were 3 to 14 % slower for a million token transfers on an H100. */
 #define STEP_BLOCKS_MIN 3
 #define CLASS_CNT 5u
 /* Work units of a lane in one launch: about 100 ms of a lane that runs alone in its warp. */
@@ -34,10 +34,12 @@
 /* One thread runs one precompile call: calls that would hold a launch for long go to the host's
    runner, which gives the same bytes. */
 #define MODEXP_DEVICE_SZ_MAX 1024u
-#define CURVE_DEVICE_SZ_MAX 6144u /* pairings and multi-scalar multiplications: 16 pairs and more */
+#define CURVE_DEVICE_SZ_MAX 6144u /* pairings and multi-scalar multiplications: 16 pairs and more \
+                                   */
 #define HASH_DEVICE_SZ_MAX (1u << 20)
 #define BLAKE2F_DEVICE_ROUNDS_MAX (1u << 20)
-#define LAUNCH_MAX (1u << 20) /* of one wave: a bound on a driver loop, never reached by a sound core */
+#define LAUNCH_MAX \
+    (1u << 20) /* of one wave: a bound on a driver loop, never reached by a sound core */
 
 #define CK(call) \
     do { \
@@ -75,7 +77,7 @@ typedef struct {
     const hd_env *envs;
     const hd_tx *txs;
     const uint8_t *data;
-    uint8_t *pool;          /* tiles */
+    uint8_t *pool;           /* tiles */
     const uint32_t *lane_tx; /* transaction of each lane */
     stop_record *records;
     uint32_t *record_cnt;
@@ -89,14 +91,16 @@ typedef struct {
 static __device__ void wave_bind(hd_vm *vm, const wave_args *w, uint32_t lane) {
     const hd_tx *tx = &w->txs[w->lane_tx[lane]];
     uint8_t *tile = w->pool + (uint64_t)(lane / 32) * w->tile_sz;
-    uint8_t *linear = tile + (uint64_t)w->cls.unit_cnt * 512 + (uint64_t)(lane % 32) * w->cls.linear_sz;
+    uint8_t *linear =
+        tile + (uint64_t)w->cls.unit_cnt * 512 + (uint64_t)(lane % 32) * w->cls.linear_sz;
     lane_bind(vm, tile + (lane % 32) * 16, linear, &w->cls, &w->worlds[tx->world_idx],
               &w->envs[tx->env_idx], tx, w->data);
 }
 
 /* Runs lanes list[0,cnt) (all, from the start, where list is NULL). */
 static __global__ void __launch_bounds__(BLOCK_SZ, STEP_BLOCKS_MIN)
-    wave_step(const __grid_constant__ wave_args w, const uint32_t *list, uint32_t cnt, int64_t fuel) {
+    wave_step(const __grid_constant__ wave_args w, const uint32_t *list, uint32_t cnt,
+              int64_t fuel) {
     uint32_t i = blockIdx.x * BLOCK_SZ + threadIdx.x;
     if (i >= cnt)
         return;
@@ -177,7 +181,8 @@ static __global__ void precompile_out(const __grid_constant__ wave_args w, const
 }
 
 static __global__ void supply_blockhash(const __grid_constant__ wave_args w, const uint32_t *lanes,
-                                        const uint64_t *numbers, const hd_hash *hashes, uint32_t cnt) {
+                                        const uint64_t *numbers, const hd_hash *hashes,
+                                        uint32_t cnt) {
     uint32_t i = blockIdx.x * BLOCK_SZ + threadIdx.x;
     if (i >= cnt)
         return;
@@ -206,8 +211,9 @@ static __device__ uint32_t group_key(const hd_tx *tx, const hd_world *worlds, co
 }
 
 /* Sets *is_mixed when not all keys are equal: a uniform batch need not be sorted. */
-static __global__ void sort_keys(uint32_t *keys, uint32_t *idx, uint32_t *is_mixed, const hd_tx *txs,
-                                 const hd_world *worlds, const uint8_t *data, uint32_t cnt) {
+static __global__ void sort_keys(uint32_t *keys, uint32_t *idx, uint32_t *is_mixed,
+                                 const hd_tx *txs, const hd_world *worlds, const uint8_t *data,
+                                 uint32_t cnt) {
     uint32_t i = blockIdx.x * BLOCK_SZ + threadIdx.x;
     if (i >= cnt)
         return;
@@ -486,9 +492,7 @@ static hd_err time_end(hd_exec_cuda *x) {
     return HD_OK;
 }
 
-static uint32_t grid(uint64_t cnt) {
-    return (uint32_t)((cnt + BLOCK_SZ - 1) / BLOCK_SZ);
-}
+static uint32_t grid(uint64_t cnt) { return (uint32_t)((cnt + BLOCK_SZ - 1) / BLOCK_SZ); }
 
 /* ---- upload: everything a batch names, in one copy ---- */
 typedef struct {
@@ -501,7 +505,8 @@ static uint64_t place(uint64_t *at, uint64_t sz) {
     return off;
 }
 
-/* Bytes of a world's code: the end of its last code with its padding. Codes are appended in order. */
+/* Bytes of a world's code: the end of its last code with its padding. Codes are appended in order.
+ */
 static void code_extent(uint64_t *bytes, uint64_t *words, const hd_world *w) {
     *bytes = *words = 0;
     for (uint32_t i = 0; i < w->code_cnt; i++) {
@@ -551,7 +556,8 @@ static hd_err upload_batch(hd_exec_cuda *x, upload *u, const hd_batch *b) {
             memcpy(h + off, w->field, sz); \
         v.field = (type)(d + off); \
     } while (0)
-        PUT(accounts, const hd_world_account *, (uint64_t)w->account_cnt * sizeof(hd_world_account));
+        PUT(accounts, const hd_world_account *,
+            (uint64_t)w->account_cnt * sizeof(hd_world_account));
         PUT(account_table, const uint32_t *, ((uint64_t)w->account_mask + 1) * 4);
         PUT(slots, const hd_world_slot *, ((uint64_t)w->slot_mask + 1) * sizeof(hd_world_slot));
         PUT(codes, const hd_world_code *, (uint64_t)w->code_cnt * sizeof(hd_world_code));
@@ -631,24 +637,22 @@ static hd_err serve_precompiles(hd_exec_cuda *x, const wave_args *w, const stop_
     } else {
         uint8_t *in = (uint8_t *)malloc(in_sz + 64), *out = (uint8_t *)malloc(out_sz + 64);
         err = !in || !out ? HD_ERR_NOMEM : HD_OK;
-        if (err == HD_OK &&
-            (cudaMemcpyAsync(in, x->buf[B_IN].p, in_sz, cudaMemcpyDeviceToHost, x->stream) !=
-                 cudaSuccess ||
-             cudaStreamSynchronize(x->stream) != cudaSuccess))
+        if (err == HD_OK && (cudaMemcpyAsync(in, x->buf[B_IN].p, in_sz, cudaMemcpyDeviceToHost,
+                                             x->stream) != cudaSuccess ||
+                             cudaStreamSynchronize(x->stream) != cudaSuccess))
             err = HD_ERR_DEVICE;
         for (uint32_t i = 0; err == HD_OK && i < cnt; i++) {
-            int r = hd_precompile_host_run(out + jobs[i].out_off, jobs[i].out_max, &jobs[i].out_sz, id,
-                                           in + jobs[i].in_off, jobs[i].in_sz, NULL, 0);
+            int r = hd_precompile_host_run(out + jobs[i].out_off, jobs[i].out_max, &jobs[i].out_sz,
+                                           id, in + jobs[i].in_off, jobs[i].in_sz, NULL, 0);
             jobs[i].is_ok = r == 1;
             if (r < 0)
                 err = r;
         }
-        if (err == HD_OK &&
-            (cudaMemcpyAsync(x->buf[B_OUT].p, out, out_sz, cudaMemcpyHostToDevice, x->stream) !=
-                 cudaSuccess ||
-             cudaMemcpyAsync(dev_jobs, jobs, (size_t)cnt * sizeof(*jobs), cudaMemcpyHostToDevice,
-                             x->stream) != cudaSuccess ||
-             cudaStreamSynchronize(x->stream) != cudaSuccess))
+        if (err == HD_OK && (cudaMemcpyAsync(x->buf[B_OUT].p, out, out_sz, cudaMemcpyHostToDevice,
+                                             x->stream) != cudaSuccess ||
+                             cudaMemcpyAsync(dev_jobs, jobs, (size_t)cnt * sizeof(*jobs),
+                                             cudaMemcpyHostToDevice, x->stream) != cudaSuccess ||
+                             cudaStreamSynchronize(x->stream) != cudaSuccess))
             err = HD_ERR_DEVICE;
         free(in);
         free(out);
@@ -674,10 +678,10 @@ static hd_err serve_blockhashes(hd_exec_cuda *x, const wave_args *w, const hd_ba
     for (uint32_t i = 0; err == HD_OK && i < cnt; i++) {
         hd_hash hash;
         memcpy(h + (size_t)i * 8, &records[i].number, 8);
-        err = b->blockhash ? b->blockhash(b->blockhash_ctx, &hash,
-                                          b->txs[lane_tx[records[i].lane]].world_idx,
-                                          records[i].number)
-                           : HD_ERR_ABSENT;
+        err = b->blockhash
+                  ? b->blockhash(b->blockhash_ctx, &hash,
+                                 b->txs[lane_tx[records[i].lane]].world_idx, records[i].number)
+                  : HD_ERR_ABSENT;
         if (err == HD_OK)
             memcpy(h + (size_t)cnt * 8 + (size_t)i * 32, &hash, 32);
         memcpy(h + (size_t)cnt * 40 + (size_t)i * 4, &records[i].lane, 4);
@@ -734,10 +738,11 @@ static hd_err launch_step(hd_exec_cuda *x, const wave_args *w, const uint32_t *d
     return HD_OK;
 }
 
-/* Runs lane_tx[0,cnt) (host copy; on the device at w->lane_tx) in lanes of class cls_idx. Those that
-   need a larger class are appended to next. */
+/* Runs lane_tx[0,cnt) (host copy; on the device at w->lane_tx) in lanes of class cls_idx. Those
+   that need a larger class are appended to next. */
 static hd_err wave_run(hd_exec_cuda *x, hd_results *out, const hd_batch *b, wave_args *w,
-                       const uint32_t *lane_tx, uint32_t cls_idx, uint32_t *next, uint32_t *next_cnt) {
+                       const uint32_t *lane_tx, uint32_t cls_idx, uint32_t *next,
+                       uint32_t *next_cnt) {
     uint32_t cnt = w->lane_cnt, run_cnt = cnt, parked_cnt = 0, *list = NULL, *parked = NULL;
     hd_err err = HD_OK;
     RET(buffer_reserve(&x->buf[B_RECORDS], (size_t)cnt * sizeof(stop_record) + 256));
@@ -869,7 +874,8 @@ static hd_err wave_export_down(hd_exec_cuda *x, hd_results *out, const wave_args
     CK(cudaStreamSynchronize(x->stream));
     RET(hd_results_reserve(out, total[0], total[1], total[2], total[3]));
     if (total[0])
-        memcpy(out->accounts + out->account_cnt, h + accounts_at, total[0] * sizeof(hd_account_diff));
+        memcpy(out->accounts + out->account_cnt, h + accounts_at,
+               total[0] * sizeof(hd_account_diff));
     if (total[1])
         memcpy(out->slots + out->slot_cnt, h + slots_at, total[1] * sizeof(hd_slot_diff));
     if (total[2])
@@ -898,8 +904,10 @@ static hd_err wave_export_down(hd_exec_cuda *x, hd_results *out, const wave_args
     return HD_OK;
 }
 
-/* The order of lanes: grouped by code and selector, or as given. Fills B_ORDER and its host copy. */
-static hd_err order_lanes(hd_exec_cuda *x, uint32_t *host_order, const hd_batch *b, const upload *u) {
+/* The order of lanes: grouped by code and selector, or as given. Fills B_ORDER and its host copy.
+ */
+static hd_err order_lanes(hd_exec_cuda *x, uint32_t *host_order, const hd_batch *b,
+                          const upload *u) {
     uint32_t n = b->tx_cnt;
     uint8_t *d = x->buf[B_UP].p;
     RET(buffer_reserve(&x->buf[B_ORDER], (size_t)n * 4));
@@ -917,12 +925,14 @@ static hd_err order_lanes(hd_exec_cuda *x, uint32_t *host_order, const hd_batch 
     CK(cudaMemsetAsync(flag, 0, 4, x->stream));
     RET(time_begin(x));
     sort_keys<<<grid(n), BLOCK_SZ, 0, x->stream>>>(keys, idx, flag, (const hd_tx *)(d + u->txs),
-                                                   (const hd_world *)(d + u->worlds), d + u->data, n);
+                                                   (const hd_world *)(d + u->worlds), d + u->data,
+                                                   n);
     x->launch_cnt++;
     RET(time_end(x));
     CK(cudaMemcpy(&is_mixed, flag, 4, cudaMemcpyDeviceToHost));
     if (!is_mixed) {
-        CK(cudaMemcpyAsync(x->buf[B_ORDER].p, idx, (size_t)n * 4, cudaMemcpyDeviceToDevice, x->stream));
+        CK(cudaMemcpyAsync(x->buf[B_ORDER].p, idx, (size_t)n * 4, cudaMemcpyDeviceToDevice,
+                           x->stream));
         for (uint32_t i = 0; i < n; i++)
             host_order[i] = i;
         return HD_OK;
@@ -958,8 +968,8 @@ static hd_err run_classes(hd_exec_cuda *x, hd_results *out, const hd_batch *b, u
         w.tile_sz = class_tile_sz(&w.cls);
         w.export_flags = b->flags;
         uint64_t tiles = x->pool_max / w.tile_sz;
-        /* A tile of the largest class alone may be more than the pool: lanes then lie in a tile that is
-           only begun, as long as the units fit. */
+        /* A tile of the largest class alone may be more than the pool: lanes then lie in a tile
+           that is only begun, as long as the units fit. */
         if (tiles == 0)
             return HD_ERR_NOMEM;
         uint64_t lanes_max = tiles * 32;

@@ -46,9 +46,7 @@ hd_err hd_lane_memory_open(hd_lane_memory *lane, uint32_t tile) {
     return HD_ERR_NOMEM;
 }
 
-void hd_lane_memory_trim(hd_lane_memory *lane) {
-    madvise(lane->map, lane->map_sz, MADV_DONTNEED);
-}
+void hd_lane_memory_trim(hd_lane_memory *lane) { madvise(lane->map, lane->map_sz, MADV_DONTNEED); }
 
 void hd_lane_memory_close(hd_lane_memory *lane) {
     if (lane->map)

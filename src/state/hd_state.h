@@ -39,24 +39,25 @@ hd_u256 hd_state_get_slot(const hd_state *s, const hd_address *addr, hd_u256 key
 hd_err hd_state_set(hd_state *s, const hd_address *addr, uint64_t nonce, hd_u256 balance_wei,
                     const uint8_t *code, size_t code_sz);
 hd_err hd_state_set_balance(hd_state *s, const hd_address *addr, hd_u256 balance_wei); /* creates */
-hd_err hd_state_set_slot(hd_state *s, const hd_address *addr, hd_u256 key, hd_u256 value); /* creates */
+hd_err hd_state_set_slot(hd_state *s, const hd_address *addr, hd_u256 key,
+                         hd_u256 value); /* creates */
 /* The account and its storage are gone; HD_OK also when there was none. */
 hd_err hd_state_delete(hd_state *s, const hd_address *addr);
 
-/* hd_state_add_balance credits; a credit of 0 touches: from EIP-158 (fork >= SPURIOUS) an empty account
-   stays away or is deleted, before it is created. */
+/* hd_state_add_balance credits; a credit of 0 touches: from EIP-158 (fork >= SPURIOUS) an empty
+   account stays away or is deleted, before it is created. */
 hd_err hd_state_add_balance(hd_state *s, const hd_address *addr, hd_u256 wei, uint32_t fork);
 
 /* hd_state_apply writes one receipt's difference: accounts with HD_DIFF_CHANGED, slots with
    HD_DIFF_CHANGED, then the coinbase's fee (a touch where it is 0) unless HD_RECEIPT_FEE_PAID.
-   accounts and slots are the whole arrays of hd_results; bytes likewise. Refused transactions change
-   nothing. */
+   accounts and slots are the whole arrays of hd_results; bytes likewise. Refused transactions
+   change nothing. */
 hd_err hd_state_apply(hd_state *s, const hd_receipt *r, const hd_account_diff *accounts,
                       const hd_slot_diff *slots, const uint8_t *bytes, const hd_address *coinbase,
                       uint32_t fork);
 
-/* hd_state_root computes the state root from the tables (no incremental work yet). It uses memory that
-   the state keeps for this, so it counts as a change: one thread at a time. HD_ERR_NOMEM. */
+/* hd_state_root computes the state root from the tables (no incremental work yet). It uses memory
+   that the state keeps for this, so it counts as a change: one thread at a time. HD_ERR_NOMEM. */
 hd_err hd_state_root(hd_hash *out, const hd_state *s);
 
 /* Iteration in order of creation: idx in [0, hd_state_account_max). Returns 0 when idx holds no
