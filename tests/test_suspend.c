@@ -448,7 +448,7 @@ static const hd_batch *program_batch(uint32_t kind) {
     memset(data, 0, 32); /* counters begin at 0 */
     hd_env *e = &b->envs[0];
     memset(e, 0, sizeof *e);
-    e->fork = HD_FORK_OSAKA;
+    e->fork = HD_FORK_CANCUN; /* Prague's floor for calldata would hide a wrong gas */
     e->number = 1000;
     e->timestamp = 77;
     e->gas_limit = 30000000;

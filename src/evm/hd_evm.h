@@ -275,7 +275,7 @@ typedef struct {
     uint64_t account_off; /* index into hd_results.accounts */
     uint64_t slot_off;    /* index into hd_results.slots */
     uint64_t log_off;     /* index into hd_results.logs */
-    uint64_t work;        /* work units spent, see hd_core.h */
+    uint64_t work;        /* work units spent, see hd_core.inc */
     uint32_t output_sz;
     uint32_t account_cnt;
     uint32_t slot_cnt;

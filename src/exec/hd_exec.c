@@ -119,6 +119,9 @@ typedef struct {
 
 static hd_err host_chunk(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
     host_job *h = ctx;
+    /* Inside a worker of another pool the loop is serial and bears that worker's index. */
+    if (worker_idx >= h->x->worker_cnt)
+        worker_idx = 0;
     hd_binding_job job = {.batch = h->batch, .export_flags = h->batch->flags};
     hd_results *part = h->x->worker_cnt == 1 ? h->out : &h->x->parts[worker_idx];
     for (size_t i = begin; i < end; i++) {

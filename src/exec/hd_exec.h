@@ -92,7 +92,8 @@ uint32_t hd_exec_backend(const hd_exec *x);
 
 /* hd_exec_run runs the batch and fills *out (zeroed by the caller before first use, freed by
    hd_results_free). HD_ERR_NOMEM, HD_ERR_DEVICE, HD_ERR_LIMIT (an offset of a transaction lies
-   outside data), HD_ERR_ABSENT (block hash). On error *out holds nothing. */
+   outside data, or its gas limit is over 2^63 - 1: the whole batch is refused), HD_ERR_ABSENT
+   (block hash). On error *out holds nothing. */
 hd_err hd_exec_run(hd_exec *x, hd_results *out, const hd_batch *batch);
 
 /* As hd_exec_run with every step given to fn, whatever the options of the handle were. Host only.

@@ -34,8 +34,9 @@
 /* One thread runs one precompile call: calls that would hold a launch for long go to the host's
    runner, which gives the same bytes. */
 #define MODEXP_DEVICE_SZ_MAX 1024u
-#define CURVE_DEVICE_SZ_MAX 6144u /* pairings and multi-scalar multiplications: 16 pairs and more \
-                                   */
+#define CURVE_DEVICE_SZ_MAX \
+    6144u /* pairings and multi-scalar multiplications: 16 pairs and more \
+           */
 #define HASH_DEVICE_SZ_MAX (1u << 20)
 #define BLAKE2F_DEVICE_ROUNDS_MAX (1u << 20)
 #define LAUNCH_MAX \
