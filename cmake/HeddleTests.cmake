@@ -61,6 +61,17 @@ if(Python3_FOUND)
     endforeach()
 endif()
 
+# --- the command as a whole.
+if(TARGET heddle_cli)
+    add_test(NAME cli.sample_of_100_transfers_ends_as_elsewhere
+        COMMAND ${PROJECT_SOURCE_DIR}/tests/test_sample.sh $<TARGET_FILE:heddle_cli>
+        ${PROJECT_SOURCE_DIR}/contracts/sample-100.json)
+    add_test(NAME cli.t8n_server_survives_hostile_requests
+        COMMAND ${PROJECT_SOURCE_DIR}/tests/test_t8n_server.sh $<TARGET_FILE:heddle_cli>)
+    set_tests_properties(cli.sample_of_100_transfers_ends_as_elsewhere
+        cli.t8n_server_survives_hostile_requests PROPERTIES LABELS unit SKIP_RETURN_CODE 77 TIMEOUT 300)
+endif()
+
 # --- suites: cases that nobody in this project wrote; tests/run_suite.sh skips what is absent.
 function(hd_add_suite name)
     add_test(NAME suite.${name} WORKING_DIRECTORY ${PROJECT_BINARY_DIR}
