@@ -37,7 +37,9 @@ typedef struct {
 #define HD_STOP_NEED_ACCOUNT 5u    /* put need_addr into the world */
 #define HD_STOP_NEED_SLOT 6u       /* put need_key of need_addr into the world */
 
-/* hd_lane_class_layout fills the region starts from the sizes. */
+/* hd_lane_class_layout fills the region starts from the sizes. journal_max is at least 16
+   (admission does not ask for room), account_max < account_index_max and slot_max < slot_index_max
+   (else a probe would not end). */
 HD_INL void hd_lane_class_layout(hd_lane_class *c) {
     uint32_t u = 0;
     c->header_u = u;

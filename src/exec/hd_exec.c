@@ -104,7 +104,7 @@ static int tx_is_sound(const hd_batch *b, const hd_tx *tx) {
            range_is_inside(tx->data_off, tx->data_sz, b->data_sz) &&
            range_is_inside(tx->access_off, tx->access_sz, b->data_sz) &&
            range_is_inside(tx->auth_off, (uint64_t)tx->auth_cnt * sizeof(hd_auth), b->data_sz) &&
-           (tx->auth_cnt == 0 || tx->auth_off % 8 == 0) &&
+           (tx->auth_cnt == 0 || ((uintptr_t)b->data + tx->auth_off) % 8 == 0) &&
            range_is_inside(tx->blob_off, (uint64_t)tx->blob_cnt * 32, b->data_sz) &&
            tx->gas_limit <= INT64_MAX && b->envs[tx->env_idx].fork < HD_FORK_CNT;
 }

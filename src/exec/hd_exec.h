@@ -18,7 +18,7 @@ typedef struct {
     const hd_world *worlds;
     const hd_env *envs;
     const hd_tx *txs;
-    const uint8_t *data; /* what the transactions' *_off point into */
+    const uint8_t *data; /* what the transactions' *_off point into; 8-byte aligned */
     size_t data_sz;
     uint32_t world_cnt;
     uint32_t env_cnt;
