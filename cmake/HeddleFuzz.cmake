@@ -21,6 +21,7 @@ if(HD_FUZZ)
         message(FATAL_ERROR "HD_FUZZ needs clang: configure with -DCMAKE_C_COMPILER=clang")
     endif()
     set(instrument -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+        -Wno-unknown-warning-option # gcc knows more of them
         -fno-omit-frame-pointer)
     # Its own copy of the library: the one that the tests link is not instrumented.
     set(library_sources ${HD_SOURCES})
