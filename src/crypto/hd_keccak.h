@@ -219,12 +219,11 @@ typedef uint64_t hd_keccak_vec __attribute__((vector_size(16)));
     } while (0)
 
 /* The same statement for all 25 lanes. */
+/* clang-format off */
 #define HD_KECCAK_EACH(X) \
-    X(0) \
-    X(1) \
-    X(2) \
-    X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) \
-        X(20) X(21) X(22) X(23) X(24)
+    X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) \
+    X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24)
+/* clang-format on */
 #define HD_KECCAK_LOAD(k) uint64_t a##k = s[k], e##k;
 #define HD_KECCAK_STORE(k) s[k] = a##k;
 
