@@ -8,6 +8,7 @@
 #include "base/hd_hex.h"
 #include "crypto/hd_keccak.h"
 #include "evm/hd_tx_codec.h"
+#include "exec/hd_block_rules.h"
 
 static const struct {
     const char *name;
@@ -206,24 +207,6 @@ hd_err hd_alloc_load(hd_state *s, const hd_alloc *alloc) {
 
 /* --- environment */
 
-hd_u256 hd_blob_base_fee(uint64_t excess_blob_gas, uint64_t fraction) {
-    const hd_u256 most = hd_u256_not(hd_u256_zero());
-    hd_u256 denominator = hd_u256_from_u64(fraction);
-    hd_u256 numerator = hd_u256_from_u64(excess_blob_gas);
-    hd_u256 sum = hd_u256_zero(), term = denominator;
-    /* A term overflows before i reaches 200, or shrinks to nothing soon after. */
-    for (uint64_t i = 1; !hd_u256_is_zero(term); i++) {
-        hd_u256 high, low;
-        if (hd_u256_add_carry(&sum, sum, term))
-            return most;
-        hd_u256_mul_full(&high, &low, term, numerator);
-        if (!hd_u256_is_zero(high))
-            return most;
-        term = hd_u256_div(low, hd_u256_mul(denominator, hd_u256_from_u64(i)));
-    }
-    return hd_u256_div(sum, denominator);
-}
-
 void hd_blob_schedule(uint32_t *blob_cnt_max, uint64_t *fraction, uint32_t fork) {
     *blob_cnt_max = fork >= HD_FORK_PRAGUE ? 9 : fork == HD_FORK_CANCUN ? 6 : 0;
     *fraction = fork >= HD_FORK_PRAGUE ? 5007716 : 3338477;
@@ -281,7 +264,7 @@ hd_err hd_env_read(hd_env *out, hd_msg *msg, hd_json val, hd_json config, uint32
     if (err == HD_OK && fork >= HD_FORK_CANCUN) {
         if (hd_json_find(&member, val, "currentExcessBlobGas"))
             err = hd_json_u64(&excess, msg, member);
-        out->blob_base_fee = hd_blob_base_fee(excess, fraction);
+        out->blob_base_fee = hd_blob_fee(excess, fraction);
     }
     return err;
 }

@@ -47,9 +47,6 @@ void hd_alloc_free(hd_alloc *alloc);
 
 /* ---- environment */
 
-/* hd_blob_base_fee is EIP-4844's fake_exponential(1, excess, fraction); more than 2^256-1 gives
-   that. fraction must not be 0. */
-hd_u256 hd_blob_base_fee(uint64_t excess_blob_gas, uint64_t fraction);
 /* What a fork prescribes where no blob schedule is given: blobs in a block and update fraction. */
 void hd_blob_schedule(uint32_t *blob_cnt_max, uint64_t *fraction, uint32_t fork);
 
