@@ -5,17 +5,20 @@ pkg_check_modules(HD_SECP256K1 REQUIRED IMPORTED_TARGET libsecp256k1)
 pkg_check_modules(HD_CRYPTO REQUIRED IMPORTED_TARGET libcrypto>=3)
 pkg_check_modules(HD_GMP REQUIRED IMPORTED_TARGET gmp)
 pkg_check_modules(HD_JSON REQUIRED IMPORTED_TARGET json-c>=0.15)
-set(HD_PKG_REQUIRES "libsecp256k1 libcrypto gmp json-c")
+pkg_check_modules(HD_LMDB REQUIRED IMPORTED_TARGET lmdb)
+set(HD_PKG_REQUIRES "libsecp256k1 libcrypto gmp json-c lmdb")
 
 # hd_link_deps links the library with its dependencies; with HD_STATIC_DEPS with their archives.
 function(hd_link_deps target)
-    set(shared PkgConfig::HD_SECP256K1 PkgConfig::HD_CRYPTO PkgConfig::HD_GMP PkgConfig::HD_JSON)
+    set(shared PkgConfig::HD_SECP256K1 PkgConfig::HD_CRYPTO PkgConfig::HD_GMP PkgConfig::HD_JSON
+        PkgConfig::HD_LMDB)
     if(NOT HD_STATIC_DEPS)
         target_link_libraries(${target} PUBLIC ${shared} Threads::Threads m)
         return()
     endif()
     set(archives "")
-    foreach(pair HD_SECP256K1:secp256k1 HD_CRYPTO:crypto HD_GMP:gmp HD_JSON:json-c)
+    foreach(pair HD_SECP256K1:secp256k1 HD_CRYPTO:crypto HD_GMP:gmp HD_JSON:json-c
+            HD_LMDB:lmdb)
         string(REPLACE ":" ";" pair ${pair})
         list(GET pair 0 mod)
         list(GET pair 1 lib)

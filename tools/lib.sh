@@ -8,7 +8,7 @@ HD_BUILD_NEEDS=(
     cmd:cc:gcc cmd:cmake:cmake cmd:ninja:ninja-build cmd:pkg-config:pkg-config
     header:stdio.h:libc6-dev
     lib:libsecp256k1:libsecp256k1-dev lib:libcrypto:libssl-dev lib:gmp:libgmp-dev
-    lib:json-c:libjson-c-dev
+    lib:json-c:libjson-c-dev lib:lmdb:liblmdb-dev
 )
 HD_TEST_NEEDS=(cmd:python3:python3 cmd:g++:g++ lib:cmocka:libcmocka-dev)
 HD_LINT_NEEDS=(cmd:clang:clang cmd:clang-format-14:clang-format-14)
