@@ -18,6 +18,9 @@ typedef struct {
     const hd_binding_job *job;
     hd_trace_step step;
     hd_u256 stack[1024];
+    uint8_t *memory; /* grows; only with HD_BATCH_TRACE_MEMORY */
+    size_t memory_max;
+    hd_err err; /* of growing it */
     uint32_t has_step;
 } trace_state;
 
@@ -31,10 +34,35 @@ static void trace_begin(trace_state *t, struct hd_vm *vm, const hd_binding_job *
     t->vm = vm;
     t->job = job;
     t->has_step = 0;
+    t->memory = NULL;
+    t->memory_max = 0;
+    t->err = HD_OK;
     vm->trace = t;
 }
 
-static void trace_free(trace_state *t) { t->vm->trace = NULL; }
+static void trace_free(trace_state *t) {
+    free(t->memory);
+    t->vm->trace = NULL;
+}
+
+/* The memory of the frame as it is now. After a failure, which ends the run, NULL. */
+static const uint8_t *trace_memory(trace_state *t) {
+    const hd_vm *vm = t->vm;
+    size_t sz = vm->f.mem_sz;
+    if (sz > t->memory_max) {
+        size_t want = HD_MAX(sz, 2 * t->memory_max);
+        uint8_t *p = realloc(t->memory, want);
+        if (!p) {
+            t->err = HD_ERR_NOMEM;
+            return NULL;
+        }
+        t->memory = p;
+        t->memory_max = want;
+    }
+    if (sz)
+        memcpy(t->memory, vm->mem + vm->f.mem_base, sz);
+    return t->memory;
+}
 
 /* Whether the machine knows an instruction's cost better than the difference of gas. */
 static int is_costed(uint32_t op) {
@@ -74,7 +102,7 @@ static void hd_core_trace_step(hd_vm *vm, uint32_t pc, uint8_t op, int64_t gas) 
     t->step.gas_cost = 0;
     t->step.refund = vm->s.refund > 0 ? (uint64_t)vm->s.refund : 0;
     t->step.memory_sz = vm->f.mem_sz;
-    t->step.memory = NULL; /* a copy a step would cost more than the run */
+    t->step.memory = t->job->batch->flags & HD_BATCH_TRACE_MEMORY ? trace_memory(t) : NULL;
     t->step.depth = vm->s.depth + 1;
     t->step.op = op;
     t->step.error = 0;
