@@ -71,6 +71,10 @@ static int is_costed(uint32_t op) {
            op == HD_OP_STOP || op == HD_OP_RETURN || op == HD_OP_REVERT || op == HD_OP_SELFDESTRUCT;
 }
 
+static uint64_t refund_now(const hd_vm *vm) {
+    return vm->s.refund > 0 ? (uint64_t)vm->s.refund : 0;
+}
+
 static void trace_flush(trace_state *t, uint64_t gas) {
     if (!t->has_step)
         return;
@@ -78,6 +82,10 @@ static void trace_flush(trace_state *t, uint64_t gas) {
     uint32_t error = t->vm->step_error;
     t->vm->step_error = 0;
     t->step.error = error == HD_EVM_ERR_REVERTED ? 0 : error;
+    /* go-ethereum gives refunds while it reckons the instruction's gas, before it writes the line.
+     */
+    if (!error && (t->step.op == HD_OP_SSTORE || t->step.op == HD_OP_SELFDESTRUCT))
+        t->step.refund = refund_now(t->vm);
     t->step.gas_cost = error || is_costed(t->step.op) ? t->vm->step_cost : t->step.gas - gas;
     t->job->trace(t->job->trace_ctx, &t->step);
 }
@@ -100,7 +108,7 @@ static void hd_core_trace_step(hd_vm *vm, uint32_t pc, uint8_t op, int64_t gas) 
     t->step.pc = pc;
     t->step.gas = (uint64_t)gas;
     t->step.gas_cost = 0;
-    t->step.refund = vm->s.refund > 0 ? (uint64_t)vm->s.refund : 0;
+    t->step.refund = refund_now(vm);
     t->step.memory_sz = vm->f.mem_sz;
     t->step.memory = t->job->batch->flags & HD_BATCH_TRACE_MEMORY ? trace_memory(t) : NULL;
     t->step.depth = vm->s.depth + 1;

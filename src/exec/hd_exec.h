@@ -59,9 +59,9 @@ typedef struct {
 typedef struct {
     const hd_u256 *stack;
     uint64_t pc;
-    uint64_t gas;      /* before the instruction */
-    uint64_t gas_cost; /* a call's includes what it gave its callee, as go-ethereum prints it */
-    uint64_t refund;
+    uint64_t gas;          /* before the instruction */
+    uint64_t gas_cost;     /* a call's includes what it gave its callee, as go-ethereum prints it */
+    uint64_t refund;       /* with what SSTORE and SELFDESTRUCT themselves give */
     uint64_t memory_sz;    /* bytes, before the instruction */
     const uint8_t *memory; /* its contents with HD_BATCH_TRACE_MEMORY, else NULL */
     uint32_t stack_cnt;
