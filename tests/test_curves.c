@@ -89,6 +89,10 @@ static void f256_all_ways_to_multiply_agree(void **state) {
         hd_f256_sqr_wide(t, &a);
         hd_f256_u128_mul_wide(u, &a, &a);
         assert_memory_equal(t, u, 64);
+        hd_f256_sqr_rows(z, x);
+        for (int j = 0; j < 8; j++)
+            v[j] = (uint64_t)z[2 * j] | (uint64_t)z[2 * j + 1] << 32;
+        assert_memory_equal(t, v, 64);
     }
 }
 

@@ -1,0 +1,294 @@
+/* test_recover.c - batched signature recovery: every backend against libsecp256k1 on valid, random
+   and edge cases. */
+#include <secp256k1.h>
+#include <secp256k1_recovery.h>
+
+#include <json-c/json.h>
+
+#include "base/hd_threads.h"
+#include "crypto/hd_keccak.h"
+#include "crypto/hd_recover.h"
+#include "crypto/hd_recover_body.h"
+#include "hd_test.h"
+
+#define ITEMS_MAX 4096u
+
+static uint64_t rng_state = 0x9e3779b97f4a7c15ull;
+
+static uint64_t next_random(void) {
+    rng_state ^= rng_state << 13;
+    rng_state ^= rng_state >> 7;
+    rng_state ^= rng_state << 17;
+    return rng_state * 0x2545f4914f6cdd1dull;
+}
+
+static hd_u256 random_word(void) {
+    return hd_u256_make(next_random(), next_random(), next_random(), next_random());
+}
+
+static hd_u256 order(void) {
+    return hd_u256_make(0xffffffffffffffffull, 0xfffffffffffffffeull, 0xbaaedce6af48a03bull,
+                        0xbfd25e8cd0364141ull);
+}
+
+static secp256k1_context *secp;
+static hd_pool *pool;
+
+static int open_all(void **state) {
+    (void)state;
+    secp = secp256k1_context_create(SECP256K1_CONTEXT_SIGN | SECP256K1_CONTEXT_VERIFY);
+    return secp && hd_pool_open(&pool, 2) == HD_OK ? 0 : -1;
+}
+
+static int close_all(void **state) {
+    (void)state;
+    secp256k1_context_destroy(secp);
+    hd_pool_close(pool);
+    return 0;
+}
+
+static hd_recover_item sign(const uint8_t secret[32], const uint8_t hash[32]) {
+    secp256k1_ecdsa_recoverable_signature sig;
+    hd_recover_item it;
+    uint8_t rs[64];
+    int rec_id = 0;
+    memset(&it, 0, sizeof it);
+    assert_int_equal(secp256k1_ecdsa_sign_recoverable(secp, &sig, hash, secret, NULL, NULL), 1);
+    secp256k1_ecdsa_recoverable_signature_serialize_compact(secp, rs, &rec_id, &sig);
+    memcpy(it.hash.b, hash, 32);
+    it.r = hd_u256_load_be(rs);
+    it.s = hd_u256_load_be(rs + 32);
+    it.parity = (uint32_t)rec_id;
+    return it;
+}
+
+static hd_recover_item signed_item(void) {
+    uint8_t secret[32], hash[32];
+    hd_u256_store_be(secret, random_word());
+    secret[0] &= 0x7f;
+    hd_u256_store_be(hash, random_word());
+    return sign(secret, hash);
+}
+
+/* Runs all backends that are here over the items and compares them with libsecp256k1 one by one. */
+static void check(const hd_recover_item *items, uint32_t cnt) {
+    static hd_recover_result want[ITEMS_MAX], got[ITEMS_MAX];
+    assert_true(cnt <= ITEMS_MAX);
+    for (uint32_t i = 0; i < cnt; i++)
+        assert_int_equal(hd_recover_one(&want[i], &items[i]), HD_OK);
+    for (uint32_t backend = 0; backend <= HD_RECOVER_CUDA; backend++) {
+        hd_recover *rec = NULL;
+        hd_err err = hd_recover_open(&rec, backend, pool);
+        if (backend == HD_RECOVER_CUDA && err == HD_ERR_ABSENT)
+            continue;
+        assert_int_equal(err, HD_OK);
+        assert_int_equal(hd_recover_backend(rec), backend);
+        memset(got, 0xee, sizeof got);
+        assert_int_equal(hd_recover_run(rec, got, items, cnt), HD_OK);
+        for (uint32_t i = 0; i < cnt; i++)
+            if (memcmp(&want[i], &got[i], sizeof got[i]) != 0)
+                fail_msg("backend %u, item %u: status %u, expected %u", backend, i, got[i].status,
+                         want[i].status);
+        hd_recover_close(rec);
+    }
+}
+
+static void recover_gives_the_signers_address(void **state) {
+    (void)state;
+    static hd_recover_item items[1500];
+    for (size_t i = 0; i < 1500; i++)
+        items[i] = signed_item();
+    check(items, 1500);
+    hd_recover_result res;
+    assert_int_equal(hd_recover_one(&res, &items[0]), HD_OK);
+    assert_int_equal(res.status, HD_RECOVER_OK);
+}
+
+static void recover_agrees_on_every_batch_size(void **state) {
+    (void)state;
+    static hd_recover_item items[200];
+    for (size_t i = 0; i < 200; i++)
+        items[i] = signed_item();
+    for (uint32_t cnt = 0; cnt <= 200; cnt += cnt < 8 ? 1 : 61)
+        check(items, cnt);
+}
+
+static void recover_agrees_on_random_numbers(void **state) {
+    (void)state;
+    static hd_recover_item items[1000];
+    memset(items, 0, sizeof items);
+    for (size_t i = 0; i < 1000; i++) {
+        hd_u256_store_be(items[i].hash.b, random_word());
+        items[i].r = random_word();
+        items[i].s = random_word();
+        items[i].parity = (uint32_t)(next_random() >> 62);
+    }
+    check(items, 1000);
+}
+
+/* All combinations of values at the borders, for r, s, hash and parity. */
+static void recover_agrees_at_the_borders(void **state) {
+    (void)state;
+    static hd_recover_item items[ITEMS_MAX];
+    hd_recover_item good = signed_item();
+    hd_u256 n = order(), one = hd_u256_from_u64(1), gx;
+    const uint64_t *g = hd_k1_g_table();
+    gx = hd_u256_make(g[3], g[2], g[1], g[0]);
+    /* p - n, and x with x + n on the curve or not: such r stand for themselves. */
+    hd_u256 p = hd_u256_make(~0ull, ~0ull, ~0ull, 0xfffffffefffffc2full);
+    hd_u256 edges[] = {hd_u256_from_u64(0),
+                       one,
+                       hd_u256_from_u64(2),
+                       hd_u256_from_u64(3),
+                       hd_u256_from_u64(4),
+                       hd_u256_sub(n, one),
+                       n,
+                       hd_u256_add(n, one),
+                       hd_u256_sub(p, n),
+                       hd_u256_sub(hd_u256_sub(p, n), one),
+                       hd_u256_sub(p, one),
+                       p,
+                       hd_u256_sub(hd_u256_from_u64(0), one),
+                       gx,
+                       good.r,
+                       good.s};
+    uint32_t edge_cnt = sizeof edges / sizeof edges[0], cnt = 0;
+    for (uint32_t i = 0; i < edge_cnt; i++)
+        for (uint32_t j = 0; j < edge_cnt; j++)
+            for (uint32_t parity = 0; parity < 4; parity++)
+                for (uint32_t h = 0; h < 4; h++) {
+                    hd_recover_item *it = &items[cnt++];
+                    memset(it, 0, sizeof *it);
+                    it->r = edges[i];
+                    it->s = edges[j];
+                    it->parity = parity;
+                    hd_u256 hash = h == 0 ? hd_u256_from_u64(0) : h == 1 ? n : edges[i];
+                    hd_u256_store_be(it->hash.b, h == 3 ? edges[j] : hash);
+                }
+    check(items, cnt);
+}
+
+/* Multiples of G as nonce points make the summands of the ladder meet: R = k*G with u1, u2 small,
+   equal, opposite, or such that the key is infinity. */
+static void recover_survives_summands_that_meet(void **state) {
+    (void)state;
+    static hd_recover_item items[ITEMS_MAX];
+    hd_f256_mod n = hd_k1_n();
+    uint32_t cnt = 0, infinity_cnt = 0;
+    for (uint32_t k = 1; k <= 40; k++) {
+        uint8_t pub[64], secret[32];
+        hd_u256 factor = k <= 20 ? hd_u256_from_u64(k)
+                                 : hd_u256_shl_bits(hd_u256_from_u64(k - 20), (k - 20) * 12);
+        hd_u256_store_be(secret, factor);
+        assert_int_equal(hd_secp256k1_pubkey(pub, secret), 1);
+        hd_f256 r = hd_f256_load_be(pub);
+        if (!hd_f256_is_below(&r, &n.m))
+            continue;
+        for (uint32_t a = 0; a < 10; a++)
+            for (uint32_t b = 1; b < 10; b++) {
+                /* hash = -u1*r, s = u2*r */
+                hd_f256 rm, u1 = hd_f256_make(0, 0, 0, a), u2 = hd_f256_make(0, 0, 0, b);
+                hd_recover_item *it = &items[cnt++];
+                if (a == 9) { /* u1*G = -u2*R, for one of the two parities */
+                    hd_f256 f = hd_f256_make(factor.w[3], factor.w[2], factor.w[1], factor.w[0]);
+                    hd_f256_mul_mod(&rm, &n.rr, &f, &n);
+                    hd_f256_mul_mod(&u1, &rm, &u2, &n);
+                }
+                hd_f256_mul_mod(&rm, &r, &n.rr, &n);
+                hd_f256_mul_mod(&u1, &rm, &u1, &n);
+                hd_f256_mul_mod(&u2, &rm, &u2, &n);
+                if ((a ^ b) & 1)
+                    hd_f256_neg_mod(&u1, &u1, &n.m);
+                memset(it, 0, sizeof *it);
+                hd_f256_store_be(it->hash.b, &u1);
+                it->r = hd_u256_load_be(pub);
+                it->s = hd_u256_make(u2.w[3], u2.w[2], u2.w[1], u2.w[0]);
+                it->parity = (k + a) & 1;
+                hd_recover_result res;
+                assert_int_equal(hd_recover_one(&res, it), HD_OK);
+                infinity_cnt += res.status == HD_RECOVER_NO_KEY;
+            }
+    }
+    check(items, cnt);
+    assert_true(infinity_cnt > 20);
+}
+
+/* u2 and u1 whose halves are even, odd, zero or largest. */
+static void recover_agrees_on_chosen_scalars(void **state) {
+    (void)state;
+    static hd_recover_item items[ITEMS_MAX];
+    hd_f256_mod n = hd_k1_n();
+    hd_f256 lambda = hd_f256_make(0x5363ad4cc05c30e0ull, 0xa5261c028812645aull,
+                                  0x122e22ea20816678ull, 0xdf02967c1b23bd72ull);
+    hd_f256 lm;
+    uint32_t cnt = 0;
+    hd_f256_mul_mod(&lm, &lambda, &n.rr, &n);
+    hd_recover_item good = signed_item();
+    for (int i = -8; i < 8; i++)
+        for (int j = -8; j < 8; j++)
+            for (uint32_t form = 0; form < 3; form++) {
+                uint64_t hi = form == 1 ? 1ull << 63 : form == 2 ? 0x1234567800000000ull : 0;
+                hd_f256 a = hd_f256_make(0, 0, hi, (uint64_t)(i < 0 ? -i : i)), b, rm, u2;
+                b = hd_f256_make(0, 0, form == 2 ? 0 : hi, (uint64_t)(j < 0 ? -j : j));
+                hd_f256_mul_mod(&b, &lm, &b, &n);
+                if (i < 0)
+                    hd_f256_neg_mod(&a, &a, &n.m);
+                if (j < 0)
+                    hd_f256_neg_mod(&b, &b, &n.m);
+                hd_f256_add_mod(&u2, &a, &b, &n.m);
+                hd_f256 r = hd_f256_make(good.r.w[3], good.r.w[2], good.r.w[1], good.r.w[0]);
+                hd_f256_mul_mod(&rm, &r, &n.rr, &n);
+                hd_f256_mul_mod(&u2, &rm, &u2, &n);
+                items[cnt] = good;
+                items[cnt].s = hd_u256_make(u2.w[3], u2.w[2], u2.w[1], u2.w[0]);
+                cnt++;
+            }
+    check(items, cnt);
+}
+
+static void recover_table_holds_the_multiples_of_g(void **state) {
+    (void)state;
+    static const uint32_t sizes[] = {2, 5, 8, 13};
+    for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
+        uint32_t bits = sizes[k], lane_cnt = HD_MIN(HD_RECOVER_G_LANE_CNT, 1u << (bits - 1));
+        uint64_t cnt = hd_recover_g_cnt(bits);
+        hd_k1_affine *tab = malloc(cnt * sizeof *tab), base, twice;
+        assert_non_null(tab);
+        hd_recover_g_base(&base, &twice, NULL, bits);
+        for (uint64_t i = 0; i < cnt; i += lane_cnt) {
+            if (i > 0 && (i & ((1u << (bits - 1)) - 1)) == 0)
+                hd_recover_g_base(&base, &twice, &base, bits);
+            hd_recover_g_lane(tab, bits, i, &base, &twice);
+        }
+        for (uint32_t trial = 0; trial < 200; trial++) {
+            uint64_t i = trial ? next_random() % cnt : cnt - 1;
+            uint32_t w = (uint32_t)(i >> (bits - 1));
+            uint8_t secret[32], want[64], got[64];
+            hd_u256 f = hd_u256_from_u64(2 * (i & ((1u << (bits - 1)) - 1)) + 1);
+            f = hd_u256_shl_bits(f, w * bits);
+            hd_u256_store_be(secret, f);
+            if (!hd_secp256k1_pubkey(want, secret))
+                continue; /* above n: part of the last window */
+            hd_f256_store_be(got, &tab[i].x);
+            hd_f256_store_be(got + 32, &tab[i].y);
+            if (w * bits + bits <= 255)
+                assert_memory_equal(got, want, 64);
+        }
+        free(tab);
+    }
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(recover_table_holds_the_multiples_of_g),
+        cmocka_unit_test(recover_gives_the_signers_address),
+        cmocka_unit_test(recover_agrees_on_every_batch_size),
+        cmocka_unit_test(recover_agrees_on_random_numbers),
+        cmocka_unit_test(recover_agrees_at_the_borders),
+        cmocka_unit_test(recover_survives_summands_that_meet),
+        cmocka_unit_test(recover_agrees_on_chosen_scalars),
+    };
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    return cmocka_run_group_tests(tests, open_all, close_all);
+}
