@@ -23,6 +23,7 @@ struct hd_recover {
     hd_f256 *work; /* four arrays of work_cnt */
     uint32_t work_cnt;
     uint32_t backend;
+    uint64_t kernel_ns;
 #ifdef HD_WITH_CUDA
     hd_recover_cuda *cuda;
 #endif
@@ -213,6 +214,8 @@ void hd_recover_close(hd_recover *rec) {
 
 uint32_t hd_recover_backend(const hd_recover *rec) { return rec->backend; }
 
+uint64_t hd_recover_kernel_ns(const hd_recover *rec) { return rec->kernel_ns; }
+
 hd_err hd_recover_run(hd_recover *rec, hd_recover_result *results, const hd_recover_item *items,
                       uint32_t cnt) {
     library_job job = {results, items};
@@ -222,7 +225,8 @@ hd_err hd_recover_run(hd_recover *rec, hd_recover_result *results, const hd_reco
         return HD_OK;
     switch (rec->backend) {
 #ifdef HD_WITH_CUDA
-    case HD_RECOVER_CUDA: return hd_recover_cuda_run(rec->cuda, results, NULL, items, cnt);
+    case HD_RECOVER_CUDA:
+        return hd_recover_cuda_run(rec->cuda, results, &rec->kernel_ns, items, cnt);
 #endif
     case HD_RECOVER_BODY: return body_run(rec, results, items, cnt);
     default: return hd_pool_for(rec->pool, cnt, 0, library_chunk, &job);

@@ -64,6 +64,9 @@ uint32_t hd_recover_backend(const hd_recover *rec);
 hd_err hd_recover_run(hd_recover *rec, hd_recover_result *results, const hd_recover_item *items,
                       uint32_t cnt);
 
+/* The time of the GPU's kernels in the last hd_recover_run, without the copies; 0 for the host. */
+uint64_t hd_recover_kernel_ns(const hd_recover *rec);
+
 /* hd_recover_one does one item by libsecp256k1; any thread, no handle. HD_ERR_NOMEM: the library's
    context could not be made. */
 hd_err hd_recover_one(hd_recover_result *result, const hd_recover_item *item);
