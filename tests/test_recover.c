@@ -9,6 +9,7 @@
 #include "crypto/hd_keccak.h"
 #include "crypto/hd_recover.h"
 #include "crypto/hd_recover_body.h"
+#include "evm/hd_tx_recover.h"
 #include "hd_test.h"
 
 #define ITEMS_MAX 4096u
@@ -278,6 +279,130 @@ static void recover_table_holds_the_multiples_of_g(void **state) {
     }
 }
 
+static uint32_t unhex(uint8_t *out, uint32_t out_max, const char *hex) {
+    uint32_t sz = (uint32_t)strlen(hex) / 2;
+    for (uint32_t i = 0; i < sz && i < out_max; i++) {
+        unsigned x = 0;
+        assert_int_equal(sscanf(hex + 2 * i, "%2x", &x), 1);
+        out[i] = (uint8_t)x;
+    }
+    return sz;
+}
+
+/* The precompile's vectors, each as a batch item: an input ends with zeros, v is 27 or 28. */
+static void recover_gives_what_ecrecover_gives(void **state) {
+    (void)state;
+    hd_recover_item items[64];
+    char path[512];
+    hd_test_fixture(path, sizeof path,
+                    "precompiles/geth-core-vm-testdata/precompiles/ecRecover.json");
+    json_object *root = json_object_from_file(path);
+    assert_non_null(root);
+    uint32_t cnt = (uint32_t)json_object_array_length(root), key_cnt = 0;
+    assert_in_range(cnt, 5, 64);
+    for (uint32_t i = 0; i < cnt; i++) {
+        json_object *one = json_object_array_get_idx(root, i);
+        const char *hex = json_object_get_string(json_object_object_get(one, "Input"));
+        const char *expected = json_object_get_string(json_object_object_get(one, "Expected"));
+        uint8_t in[128] = {0}, want[32] = {0};
+        hd_recover_result res;
+        unhex(in, sizeof in, hex);
+        uint32_t want_sz = unhex(want, sizeof want, expected);
+        hd_u256 v = hd_u256_load_be(in + 32);
+        memset(&items[i], 0, sizeof items[i]);
+        memcpy(items[i].hash.b, in, 32);
+        items[i].r = hd_u256_load_be(in + 64);
+        items[i].s = hd_u256_load_be(in + 96);
+        items[i].parity = hd_u256_fits_u64(v) && v.w[0] <= 28 ? (uint32_t)v.w[0] - 27 : 2;
+        assert_int_equal(hd_recover_one(&res, &items[i]), HD_OK);
+        assert_int_equal(res.status == HD_RECOVER_OK, want_sz == 32);
+        if (want_sz == 32)
+            assert_memory_equal(res.address.b, want + 12, 20);
+        key_cnt += want_sz == 32;
+    }
+    json_object_put(root);
+    assert_true(key_cnt > 0);
+    check(items, cnt);
+}
+
+/* Legacy and typed transactions, some of them spoilt in the ways that are refused. */
+static void make_txs(hd_tx *txs, hd_tx_envelope *envs, uint32_t cnt) {
+    for (uint32_t i = 0; i < cnt; i++) {
+        uint8_t secret[32];
+        hd_tx *tx = &txs[i];
+        hd_tx_envelope *env = &envs[i];
+        memset(tx, 0, sizeof *tx);
+        memset(env, 0, sizeof *env);
+        hd_u256_store_be(secret, random_word());
+        secret[0] &= 0x7f;
+        tx->type = i % 3 == 0 ? HD_TX_LEGACY : i % 3 == 1 ? HD_TX_ACCESS_LIST : HD_TX_DYNAMIC_FEE;
+        tx->nonce = i;
+        tx->gas_limit = 21000;
+        tx->chain_id = 1;
+        env->chain_id = hd_u256_from_u64(1);
+        if (tx->type == HD_TX_LEGACY && (i & 1))
+            env->flags = HD_TX_ENVELOPE_PROTECTED;
+        assert_int_equal(hd_tx_sign(tx, env, (const uint8_t *)"", secret), HD_OK);
+        switch (i % 23) {
+        case 5: env->s = hd_u256_sub(order(), env->s); break;
+        case 6: env->r = hd_u256_from_u64(0); break;
+        case 7: env->s = order(); break;
+        case 8: env->v = hd_u256_from_u64(77); break;
+        case 9: env->r = hd_u256_from_u64(5); break; /* no point has this x */
+        case 10: env->chain_id = hd_u256_from_u64(2); break;
+        case 11: env->signing_hash.b[3] ^= 1; break; /* somebody else's signature */
+        case 12: tx->type = HD_TX_SET_CODE; break;
+        default: break;
+        }
+        if (i & 4)
+            memset(tx->sender.b, 0x77, sizeof tx->sender.b);
+    }
+}
+
+static void senders_of_a_batch_are_those_of_one_by_one(void **state) {
+    (void)state;
+    enum { CNT = 460 };
+    static hd_tx txs[CNT], one[CNT], many[CNT];
+    static hd_tx_envelope envs[CNT];
+    static uint32_t want[CNT], got[CNT];
+    static const uint32_t forks[] = {HD_FORK_FRONTIER, HD_FORK_HOMESTEAD, HD_FORK_SPURIOUS,
+                                     HD_FORK_BERLIN, HD_FORK_LONDON, HD_FORK_PRAGUE};
+    make_txs(txs, envs, CNT);
+    for (uint32_t backend = 0; backend <= HD_RECOVER_AUTO; backend++) {
+        hd_recover *rec = NULL; /* AUTO stands for none: libsecp256k1 by itself */
+        if (backend != HD_RECOVER_AUTO && hd_recover_open(&rec, backend, pool) != HD_OK)
+            continue;
+        for (size_t f = 0; f < sizeof forks / sizeof forks[0]; f++)
+            for (uint32_t begin = 0; begin < 23; begin += 11) {
+                hd_msg msg = {""}, want_msg = {""};
+                uint32_t cnt = CNT - begin, bad_idx = 99999, want_idx = cnt;
+                memcpy(one, txs, sizeof one);
+                memcpy(many, txs, sizeof many);
+                for (uint32_t i = 0; i < cnt; i++) {
+                    hd_msg m = {""};
+                    hd_tx_recover(&want[i], &one[begin + i], &m, &envs[begin + i], forks[f], 1);
+                    if (want[i] != HD_TX_SUCCESS && want_idx == cnt) {
+                        want_idx = i;
+                        want_msg = m;
+                    }
+                }
+                assert_int_equal(hd_txs_recover(got, many + begin, &bad_idx, &msg, envs + begin,
+                                                cnt, forks[f], 1, rec, pool),
+                                 HD_OK);
+                assert_memory_equal(got, want, cnt * sizeof got[0]);
+                assert_memory_equal(many, one, sizeof one);
+                assert_int_equal(bad_idx, want_idx);
+                assert_string_equal(msg.text, want_msg.text);
+            }
+        hd_recover_close(rec);
+    }
+    uint32_t bad_idx = 7;
+    assert_int_equal(hd_txs_recover(got, many, &bad_idx, NULL, envs, 0, HD_FORK_PRAGUE, 1, NULL,
+                                    pool),
+                     HD_OK);
+    assert_int_equal(bad_idx, 0);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(recover_table_holds_the_multiples_of_g),
@@ -287,6 +412,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(recover_agrees_at_the_borders),
         cmocka_unit_test(recover_survives_summands_that_meet),
         cmocka_unit_test(recover_agrees_on_chosen_scalars),
+        cmocka_unit_test(recover_gives_what_ecrecover_gives),
+        cmocka_unit_test(senders_of_a_batch_are_those_of_one_by_one),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
