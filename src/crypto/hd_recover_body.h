@@ -20,16 +20,21 @@
 #ifndef HD_RECOVER_BODY_H
 #define HD_RECOVER_BODY_H
 
+#include "crypto/hd_inverse30.h"
 #include "crypto/hd_keccak.h"
 #include "crypto/hd_recover.h"
 #include "crypto/hd_secp256k1.h"
 
+#ifndef HD_RECOVER_MEET
+#define HD_RECOVER_MEET() ((void)0)
+#endif
 #if HD_ON_DEVICE
 #define HD_RECOVER_ROLLED _Pragma("unroll 1")
 #else
 #define HD_RECOVER_ROLLED
 #endif
 
+#define HD_RECOVER_P_NEG_INV 0xd838091dd2253531ull /* -1/p mod 2^64 */
 #define HD_RECOVER_WINDOW_CNT 32u /* of four bits in half a scalar */
 #define HD_RECOVER_MULTIPLE_CNT 8u /* R, 3R, ... 15R */
 
@@ -76,46 +81,18 @@ HD_NOINL hd_f256 hd_recover_mul_n(hd_f256 a, hd_f256 b) {
     return r;
 }
 
-/* a^(2^cnt) * b, modulo n. */
-HD_NOINL hd_f256 hd_recover_sqr_mul_n(hd_f256 a, uint32_t cnt, hd_f256 b) {
-    HD_RECOVER_ROLLED
-    for (uint32_t i = 0; i < cnt; i++)
-        a = hd_recover_mul_n(a, a);
-    return hd_recover_mul_n(a, b);
-}
-
-/* 1/a modulo n, both in Montgomery form. On the device a^(n-2): n begins with 127 ones and a zero;
-   the other 128 bits of n - 2 go by windows of four. */
+/* 1/a modulo n, both in Montgomery form. */
 HD_NOINL hd_f256 hd_recover_inv_n(hd_f256 a) {
     hd_f256_mod n = hd_k1_n();
-    hd_f256 r;
-#if HD_F256_U128
-    hd_f256_inv_mod(&r, &a, &n);
-#else
-    hd_f256 tab[16];
-    hd_f256 x;
-    tab[0] = n.one;
-    for (int i = 1; i < 16; i++)
-        tab[i] = hd_recover_mul_n(tab[i - 1], a);
-    x = hd_recover_sqr_mul_n(tab[3], 2, tab[3]);  /* 4 ones */
-    x = hd_recover_sqr_mul_n(x, 4, x);            /* 8 */
-    r = hd_recover_sqr_mul_n(x, 8, x);            /* 16 */
-    r = hd_recover_sqr_mul_n(r, 16, r);           /* 32 */
-    hd_f256 y = r;                                /* 32 */
-    r = hd_recover_sqr_mul_n(r, 32, r);           /* 64 */
-    r = hd_recover_sqr_mul_n(r, 32, y);           /* 96 */
-    y = hd_recover_sqr_mul_n(x, 8, x);            /* 16 */
-    r = hd_recover_sqr_mul_n(r, 16, y);           /* 112 */
-    r = hd_recover_sqr_mul_n(r, 8, x);            /* 120 */
-    r = hd_recover_sqr_mul_n(r, 4, tab[15]);      /* 124 */
-    r = hd_recover_sqr_mul_n(r, 4, tab[14]);      /* 127 and the zero */
-    HD_RECOVER_ROLLED
-    for (int i = 31; i >= 0; i--) {
-        uint64_t w = i >= 16 ? n.m.w[1] : n.m.w[0] - 2;
-        r = hd_recover_sqr_mul_n(r, 4, tab[(uint32_t)(w >> ((i & 15) * 4)) & 15u]);
-    }
-#endif
-    return r;
+    /* 1/(a*2^256) comes out; twice 2^512 brings it back to (1/a)*2^256. */
+    a = hd_f256_inv_steps(a, n.m, n.neg_inv);
+    return hd_recover_mul_n(hd_recover_mul_n(a, n.rr), n.rr);
+}
+
+/* 1/a modulo p, plain form. */
+HD_NOINL hd_f256 hd_recover_inv_p(hd_f256 a) {
+    hd_k1_norm(&a);
+    return hd_f256_inv_steps(a, hd_k1_p(), HD_RECOVER_P_NEG_INV);
 }
 
 /* r = a/2 modulo p. */
@@ -441,11 +418,13 @@ HD_INL void hd_recover_ladder_r(hd_k1_point *acc, const hd_f256 *u2, const hd_k1
     hd_recover_table(&tab, &z, pt);
     HD_RECOVER_ROLLED
     for (uint32_t w = HD_RECOVER_WINDOW_CNT; w-- > 0;) {
+        HD_RECOVER_MEET();
         if (w < HD_RECOVER_WINDOW_CNT - 1) {
             HD_RECOVER_ROLLED
             for (uint32_t i = 0; i < 4; i++)
                 hd_recover_double(acc);
         }
+        HD_RECOVER_MEET();
         HD_RECOVER_ROLLED
         for (uint32_t s = 0; s < 2; s++) {
             int d = s ? hd_recover_digit(&half[1], w) : hd_recover_digit(&half[0], w);
@@ -534,7 +513,7 @@ HD_INL void hd_recover_invert_z(const hd_recover_batch *bt, uint32_t lane) {
         bt->c[i] = acc;
         hd_k1_mul(&acc, &acc, &bt->d[i]);
     }
-    hd_k1_inv(&acc, &acc);
+    acc = hd_recover_inv_p(acc);
     HD_RECOVER_ROLLED
     while (i > lane) {
         i -= bt->lane_cnt;
