@@ -366,7 +366,7 @@ static void senders_of_a_batch_are_those_of_one_by_one(void **state) {
     static hd_tx_envelope envs[CNT];
     static uint32_t want[CNT], got[CNT];
     static const uint32_t forks[] = {HD_FORK_FRONTIER, HD_FORK_HOMESTEAD, HD_FORK_SPURIOUS,
-                                     HD_FORK_BERLIN, HD_FORK_LONDON, HD_FORK_PRAGUE};
+                                     HD_FORK_BERLIN,   HD_FORK_LONDON,    HD_FORK_PRAGUE};
     make_txs(txs, envs, CNT);
     for (uint32_t backend = 0; backend <= HD_RECOVER_AUTO; backend++) {
         hd_recover *rec = NULL; /* AUTO stands for none: libsecp256k1 by itself */
@@ -397,9 +397,8 @@ static void senders_of_a_batch_are_those_of_one_by_one(void **state) {
         hd_recover_close(rec);
     }
     uint32_t bad_idx = 7;
-    assert_int_equal(hd_txs_recover(got, many, &bad_idx, NULL, envs, 0, HD_FORK_PRAGUE, 1, NULL,
-                                    pool),
-                     HD_OK);
+    assert_int_equal(
+        hd_txs_recover(got, many, &bad_idx, NULL, envs, 0, HD_FORK_PRAGUE, 1, NULL, pool), HD_OK);
     assert_int_equal(bad_idx, 0);
 }
 

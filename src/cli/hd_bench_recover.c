@@ -150,9 +150,9 @@ hd_err hd_bench_recover(hd_msg *msg, const hd_bench_options *o) {
     if (!j.items || !j.results)
         err = HD_ERR_NOMEM;
     hd_bench_row row = {.workload = "recover", .threads = is_cuda ? 0 : threads, .tx_cnt = j.cnt};
-    row.backend = is_cuda                                           ? HD_BACKEND_CUDA
+    row.backend = is_cuda                                      ? HD_BACKEND_CUDA
                   : hd_recover_backend(rec) == HD_RECOVER_BODY ? HD_BACKEND_TILED
-                                                                    : HD_BACKEND_HOST;
+                                                               : HD_BACKEND_HOST;
     for (j.is_half = 0; err == HD_OK && j.is_half < 2; j.is_half++)
         err = measure(msg, o, rec, pool, &row, &j);
     free(j.items);

@@ -154,7 +154,7 @@ HD_NOINL hd_f256 hd_f256_inv_steps(hd_f256 a, hd_f256 m, uint64_t neg_inv) {
 #if HD_ON_DEVICE
     _Pragma("unroll 1")
 #endif
-    for (int i = 0; i < HD_INVERSE30_ROUND_CNT; i++) {
+        for (int i = 0; i < HD_INVERSE30_ROUND_CNT; i++) {
         hd_s30_steps(&mat, &zeta, (uint32_t)f.v[0] | (uint32_t)f.v[1] << 30,
                      (uint32_t)g.v[0] | (uint32_t)g.v[1] << 30);
         hd_s30_apply_mod(&d, &e, &mat, &mm, m_inv);

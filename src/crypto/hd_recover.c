@@ -110,7 +110,10 @@ static void step_invert_r(const hd_recover_batch *bt, uint32_t lane) {
     hd_recover_invert_r(bt, lane);
 }
 static void step_lift(const hd_recover_batch *bt, uint32_t i) { hd_recover_lift(bt, i); }
-static void step_ladder(const hd_recover_batch *bt, uint32_t i) { hd_recover_ladder(bt, i); }
+static void step_ladder(const hd_recover_batch *bt, uint32_t i) {
+    if (hd_recover_is_live(bt, i))
+        hd_recover_ladder(bt, i, 1);
+}
 static void step_invert_z(const hd_recover_batch *bt, uint32_t lane) {
     hd_recover_invert_z(bt, lane);
 }

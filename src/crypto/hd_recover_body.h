@@ -10,7 +10,7 @@
      finish    affine coordinates, Keccak, address
    invert_r and lift need the items only; the others follow in order.
 
-   All lanes of a warp walk the same loops: digits are odd numbers at fixed places, so none is
+   All lanes of a block walk the same loops: digits are odd numbers at fixed places, so none is
    skipped. Points come from strangers, who may choose R = k*G with a k of their own and so make any
    two summands equal or opposite; the addition sees that (its new z is 0) and takes the slow way.
 
@@ -25,18 +25,20 @@
 #include "crypto/hd_recover.h"
 #include "crypto/hd_secp256k1.h"
 
-#ifndef HD_RECOVER_MEET
-#define HD_RECOVER_MEET() ((void)0)
-#endif
+/* A point where all threads of a block wait for each other: the ladder's loops are longer than the
+   instruction cache, and warps that walk them side by side fetch each instruction once. Measured:
+   39.3 instead of 33.8 million signatures a second. */
 #if HD_ON_DEVICE
+#define HD_RECOVER_MEET() __syncthreads()
 #define HD_RECOVER_ROLLED _Pragma("unroll 1")
 #else
+#define HD_RECOVER_MEET() ((void)0)
 #define HD_RECOVER_ROLLED
 #endif
 
 #define HD_RECOVER_P_NEG_INV 0xd838091dd2253531ull /* -1/p mod 2^64 */
-#define HD_RECOVER_WINDOW_CNT 32u /* of four bits in half a scalar */
-#define HD_RECOVER_MULTIPLE_CNT 8u /* R, 3R, ... 15R */
+#define HD_RECOVER_WINDOW_CNT 32u                  /* of four bits in half a scalar */
+#define HD_RECOVER_MULTIPLE_CNT 8u                 /* R, 3R, ... 15R */
 
 /* Multiples of G: windows of `bits` bits, as many as cover 256 bits. at[w << (bits-1) | j] is
    (2j+1) * 2^(w*bits) * G. */
@@ -302,7 +304,7 @@ HD_NOINL void hd_recover_g_base(hd_k1_affine *base, hd_k1_affine *twice, const h
 }
 
 /* What a lane that builds the table takes over. */
-#define HD_RECOVER_G_LANE_CNT 64u
+#define HD_RECOVER_G_LANE_CNT 32u
 
 /* hd_recover_g_lane fills HD_RECOVER_G_LANE_CNT (or the window's all, if less) entries of a table
    from entry `first` on; base is 2^(w*bits)*G and twice is 2*base, w being the window in which
@@ -386,7 +388,7 @@ HD_INL void hd_recover_invert_r(const hd_recover_batch *bt, uint32_t lane) {
     }
 }
 
-/* a = R's y; the result's status says whether there is one. */
+/* a = R's y; the result's status says whether there is one. d = 1, which stands where no Q is. */
 HD_INL void hd_recover_lift(const hd_recover_batch *bt, uint32_t i) {
     const hd_recover_item *it = &bt->items[i];
     uint32_t status = HD_RECOVER_BAD_RANGE;
@@ -403,6 +405,7 @@ HD_INL void hd_recover_lift(const hd_recover_batch *bt, uint32_t i) {
         hd_recover_negate_if(&y, (uint32_t)(y.w[0] & 1) ^ it->parity);
         bt->a[i] = y;
     }
+    bt->d[i] = hd_f256_make(0, 0, 0, 1);
     bt->results[i].status = status;
 }
 
@@ -467,6 +470,7 @@ HD_INL void hd_recover_add_g(hd_k1_point *acc, const hd_f256 *u1, const hd_recov
         uint32_t d = (uint32_t)k.w[0] & mask;
         uint32_t is_negative = d < half_cnt;
         uint32_t idx = (is_negative ? ~d : d) & (half_cnt - 1);
+        HD_RECOVER_MEET();
         hd_k1_affine q = g->at[((uint64_t)w << (g->bits - 1)) + idx];
         hd_recover_negate_if(&q.y, is_negative);
         hd_recover_add(acc, &q, 0);
@@ -476,25 +480,32 @@ HD_INL void hd_recover_add_g(hd_k1_point *acc, const hd_f256 *u1, const hd_recov
     }
 }
 
-/* a, b, d = Q (x, y, z); d is 1 where there is no Q. */
-HD_INL void hd_recover_ladder(const hd_recover_batch *bt, uint32_t i) {
-    const hd_recover_item *it = &bt->items[i];
+HD_INL int hd_recover_is_live(const hd_recover_batch *bt, uint32_t i) {
+    return i < bt->cnt && bt->results[i].status == HD_RECOVER_OK;
+}
+
+/* a, b, d = Q (x, y, z). On the device all threads of a block call it together (HD_RECOVER_MEET);
+   one that is not live walks along with numbers that mean nothing and writes nothing. */
+HD_INL void hd_recover_ladder(const hd_recover_batch *bt, uint32_t i, int is_live) {
     hd_f256_mod n = hd_k1_n();
-    hd_f256 u1, u2;
     hd_k1_affine pt;
     hd_k1_point acc;
-    if (bt->results[i].status != HD_RECOVER_OK) {
-        bt->d[i] = hd_f256_make(0, 0, 0, 1);
-        return;
+    hd_f256 u1 = hd_f256_make(0, 0, 0, 1), u2 = u1;
+    pt.x = u1;
+    pt.y = u1;
+    if (is_live) {
+        const hd_recover_item *it = &bt->items[i];
+        /* The hash needs no reduction (hd_f256_mont_mul says why). */
+        u1 = hd_recover_mul_n(hd_f256_load_be(it->hash.b), bt->b[i]);
+        hd_f256_neg_mod(&u1, &u1, &n.m);
+        u2 = hd_recover_mul_n(hd_recover_from_u256(&it->s), bt->b[i]);
+        pt.x = hd_recover_from_u256(&it->r);
+        pt.y = bt->a[i];
     }
-    /* The hash needs no reduction (hd_f256_mont_mul says why). */
-    u1 = hd_recover_mul_n(hd_f256_load_be(it->hash.b), bt->b[i]);
-    hd_f256_neg_mod(&u1, &u1, &n.m);
-    u2 = hd_recover_mul_n(hd_recover_from_u256(&it->s), bt->b[i]);
-    pt.x = hd_recover_from_u256(&it->r);
-    pt.y = bt->a[i];
     hd_recover_ladder_r(&acc, &u2, &pt);
     hd_recover_add_g(&acc, &u1, &bt->g);
+    if (!is_live)
+        return;
     if (hd_k1_is_zero(&acc.z)) {
         bt->results[i].status = HD_RECOVER_NO_KEY;
         acc.z = hd_f256_make(0, 0, 0, 1);

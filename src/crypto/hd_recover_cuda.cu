@@ -5,10 +5,11 @@
 #include "crypto/hd_recover_body.h"
 #include "crypto/hd_recover_cuda.h"
 
-#define G_BITS 16u        /* measured: 32 MiB, which the L2 cache holds */
-#define CHUNK_MAX 64u     /* signatures that share an inversion, at most */
-#define INVERT_LANES 4096u /* inversions that keep the device busy: fewer signatures, smaller chunks */
+#define G_BITS 16u         /* measured: 32 MiB, which the L2 cache holds */
+#define CHUNK_MAX 64u      /* signatures that share an inversion, at most */
+#define INVERT_LANES 8192u /* fewer signatures than this many chunks make the chunks smaller */
 #define BLOCK 128u
+#define LADDER_BLOCK 256u /* measured: with two on a multiprocessor, 128 registers */
 
 /* Blocks from inv_block_cnt on lift; those before invert, since neither waits for the other. */
 static __global__ void __launch_bounds__(BLOCK)
@@ -24,10 +25,12 @@ static __global__ void __launch_bounds__(BLOCK)
         hd_recover_lift(&bt, i);
 }
 
-static __global__ void __launch_bounds__(BLOCK, 3) ladder_kernel(hd_recover_batch bt) {
-    uint32_t i = blockIdx.x * BLOCK + threadIdx.x;
-    if (i < bt.cnt)
-        hd_recover_ladder(&bt, i);
+/* A block without a live signature leaves at once. */
+static __global__ void __launch_bounds__(LADDER_BLOCK, 2) ladder_kernel(hd_recover_batch bt) {
+    uint32_t i = blockIdx.x * LADDER_BLOCK + threadIdx.x;
+    int is_live = hd_recover_is_live(&bt, i);
+    if (__syncthreads_or(is_live))
+        hd_recover_ladder(&bt, i, is_live);
 }
 
 static __global__ void __launch_bounds__(BLOCK) invert_z_kernel(hd_recover_batch bt) {
@@ -166,7 +169,7 @@ hd_err hd_recover_cuda_launch(const hd_recover_cuda *rec, hd_recover_result *res
     bt.lane_cnt = (cnt - 1) / chunk + 1;
     uint32_t inv_blocks = blocks_for(bt.lane_cnt), blocks = blocks_for(cnt);
     prepare_kernel<<<inv_blocks + blocks, BLOCK, 0, s>>>(bt, inv_blocks);
-    ladder_kernel<<<blocks, BLOCK, 0, s>>>(bt);
+    ladder_kernel<<<(cnt - 1) / LADDER_BLOCK + 1, LADDER_BLOCK, 0, s>>>(bt);
     invert_z_kernel<<<inv_blocks, BLOCK, 0, s>>>(bt);
     finish_kernel<<<blocks, BLOCK, 0, s>>>(bt);
     return err_from_cuda(cudaGetLastError());

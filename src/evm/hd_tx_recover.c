@@ -22,8 +22,7 @@ static hd_err prepare(void *ctx, size_t begin, size_t end, uint32_t worker_idx) 
         const hd_tx_envelope *env = &j->envelopes[i];
         hd_recover_item *it = &j->items[i];
         memset(it, 0, sizeof *it);
-        j->statuses[i] =
-            hd_tx_signature(&it->parity, NULL, &j->txs[i], env, j->fork, j->chain_id);
+        j->statuses[i] = hd_tx_signature(&it->parity, NULL, &j->txs[i], env, j->fork, j->chain_id);
         if (j->statuses[i] != HD_TX_SUCCESS)
             continue;
         it->hash = env->signing_hash;
