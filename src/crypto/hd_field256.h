@@ -267,7 +267,8 @@ HD_INL void hd_f256_mul_rows(uint32_t t[16], const uint32_t a[8], const uint32_t
         t[9 + i] = top[i];
 }
 
-/* hd_f256_row with fewer products: acc[0..2*cnt-1] += (a0 + a1*2^64 + ...) * b; returns the carry. */
+/* hd_f256_row with three products: acc[0..5] += (a0 + a1*2^64 + a2*2^128) * b; returns the carry.
+ */
 HD_INL uint32_t hd_f256_row3(uint32_t *acc, uint32_t a0, uint32_t a1, uint32_t a2, uint32_t b) {
 #if HD_ON_DEVICE
     uint32_t c;
@@ -361,9 +362,9 @@ HD_INL void hd_f256_sqr_rows(uint32_t t[16], const uint32_t a[8]) {
         "madc.lo.cc.u32 %10, %21, %21, %10; madc.hi.cc.u32 %11, %21, %21, %11; "
         "madc.lo.cc.u32 %12, %22, %22, %12; madc.hi.cc.u32 %13, %22, %22, %13; "
         "madc.lo.cc.u32 %14, %23, %23, %14; madc.hi.u32 %15, %23, %23, %15;"
-        : "+&r"(e[0]), "+&r"(e[1]), "+&r"(e[2]), "+&r"(e[3]), "+&r"(e[4]), "+&r"(e[5]),
-          "+&r"(e[6]), "+&r"(e[7]), "+&r"(e[8]), "+&r"(e[9]), "+&r"(e[10]), "+&r"(e[11]),
-          "+&r"(e[12]), "+&r"(e[13]), "+&r"(e[14]), "+&r"(e[15])
+        : "+&r"(e[0]), "+&r"(e[1]), "+&r"(e[2]), "+&r"(e[3]), "+&r"(e[4]), "+&r"(e[5]), "+&r"(e[6]),
+          "+&r"(e[7]), "+&r"(e[8]), "+&r"(e[9]), "+&r"(e[10]), "+&r"(e[11]), "+&r"(e[12]),
+          "+&r"(e[13]), "+&r"(e[14]), "+&r"(e[15])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(a[4]), "r"(a[5]), "r"(a[6]), "r"(a[7]));
 #else
     c = 0;
