@@ -7,7 +7,7 @@
 
 #define G_BITS 16u         /* measured: 32 MiB, which the L2 cache holds */
 #define CHUNK_MAX 64u      /* signatures that share an inversion, at most */
-#define INVERT_LANES 8192u /* fewer signatures than this many chunks make the chunks smaller */
+#define INVERT_LANES 4096u /* fewer signatures than this many chunks make the chunks smaller */
 #define BLOCK 128u
 #define LADDER_BLOCK 256u /* measured: with two on a multiprocessor, 128 registers */
 
