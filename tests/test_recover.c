@@ -279,6 +279,57 @@ static void recover_table_holds_the_multiples_of_g(void **state) {
     }
 }
 
+/* On the device these walk along with their block. */
+static void ladder_of_a_lane_without_a_key_writes_nothing(void **state) {
+    (void)state;
+    enum { BITS = 5, LANES = 1 << (BITS - 1) };
+    hd_recover_item items[2];
+    hd_recover_result results[2];
+    hd_f256 work[8], before[8];
+    hd_recover_batch bt;
+    hd_k1_affine *tab = malloc(hd_recover_g_cnt(BITS) * sizeof *tab), base, twice;
+    assert_non_null(tab);
+    for (uint64_t i = 0; i < hd_recover_g_cnt(BITS); i += LANES) {
+        hd_recover_g_base(&base, &twice, i ? &base : NULL, BITS);
+        hd_recover_g_lane(tab, BITS, i, &base, &twice);
+    }
+    items[0] = signed_item();
+    items[0].parity = 2;
+    items[1] = signed_item();
+    memset(&bt, 0, sizeof bt);
+    bt.items = items;
+    bt.results = results;
+    bt.a = work;
+    bt.b = work + 2;
+    bt.c = work + 4;
+    bt.d = work + 6;
+    bt.g.at = tab;
+    bt.g.bits = BITS;
+    bt.cnt = 2;
+    bt.lane_cnt = 1;
+    hd_recover_invert_r(&bt, 0);
+    hd_recover_lift(&bt, 0);
+    hd_recover_lift(&bt, 1);
+    memcpy(before, work, sizeof work);
+    for (uint32_t i = 0; i < 4; i++)
+        if (i != 1) {
+            assert_false(hd_recover_is_live(&bt, i));
+            hd_recover_ladder(&bt, i, 0);
+        }
+    assert_memory_equal(before, work, sizeof work);
+    assert_true(hd_recover_is_live(&bt, 1));
+    hd_recover_ladder(&bt, 1, 1);
+    hd_recover_invert_z(&bt, 0);
+    hd_recover_finish(&bt, 0);
+    hd_recover_finish(&bt, 1);
+    for (uint32_t i = 0; i < 2; i++) {
+        hd_recover_result want;
+        assert_int_equal(hd_recover_one(&want, &items[i]), HD_OK);
+        assert_memory_equal(&results[i], &want, sizeof want);
+    }
+    free(tab);
+}
+
 static uint32_t unhex(uint8_t *out, uint32_t out_max, const char *hex) {
     uint32_t sz = (uint32_t)strlen(hex) / 2;
     for (uint32_t i = 0; i < sz && i < out_max; i++) {
@@ -411,6 +462,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(recover_agrees_at_the_borders),
         cmocka_unit_test(recover_survives_summands_that_meet),
         cmocka_unit_test(recover_agrees_on_chosen_scalars),
+        cmocka_unit_test(ladder_of_a_lane_without_a_key_writes_nothing),
         cmocka_unit_test(recover_gives_what_ecrecover_gives),
         cmocka_unit_test(senders_of_a_batch_are_those_of_one_by_one),
     };
