@@ -1,4 +1,4 @@
-/* hd_bench.h - what the files of `heddle bench` share: options, rows, the two kinds of benchmark.
+/* hd_bench.h - what the files of `heddle bench` share: options, rows, the kinds of benchmark.
  */
 #ifndef HD_BENCH_H
 #define HD_BENCH_H
@@ -50,12 +50,15 @@ typedef struct {
 /* The sample in the middle by ns; sorts them. cnt >= 1. */
 hd_bench_sample hd_bench_median(hd_bench_sample *samples, size_t cnt);
 
-/* Both return HD_OK, or an error with msg; HD_ERR_CORRUPT: a result is wrong. */
+/* All return HD_OK, or an error with msg; HD_ERR_CORRUPT: a result is wrong. */
 
 /* evm-benchmarks: each of their files' cases, whose names hold filter (NULL: all). The expected
    state root is checked first. HD_ERR_ABSENT: no such file or case. */
 hd_err hd_bench_evm(hd_msg *msg, const hd_bench_options *o, const char *filter);
 /* A workload of hd_workload.h. */
 hd_err hd_bench_workload(hd_msg *msg, const hd_bench_options *o, uint32_t kind);
+/* Signature recovery, of valid items and of a mix; every item (of large batches, one in 16) is
+   checked by libsecp256k1 first. */
+hd_err hd_bench_recover(hd_msg *msg, const hd_bench_options *o);
 
 #endif

@@ -57,7 +57,8 @@ static const hd_cli_spec spec = {
     "[OPTION...] NAME...",
     "Measure: a generated workload (see --list), `evm` for the public evm-benchmarks or `evm:TEXT` "
     "for\n"
-    "those whose names hold TEXT, or `all`. Results are checked before they are timed.",
+    "those whose names hold TEXT, `recover` for signatures, or `all` workloads. Results are "
+    "checked before they are timed.",
     "heddle bench erc20 --n 100000 --threads 2",
     options,
     sizeof options / sizeof options[0]};
@@ -147,6 +148,7 @@ void hd_bench_put(const hd_bench_options *o, const hd_bench_row *row) {
 
 static int list(void) {
     printf("%-14s %s\n", "evm", "the public evm-benchmarks, one program at a time");
+    printf("%-14s %s\n", "recover", "addresses from signatures (n signatures, not transactions)");
     for (uint32_t k = 0; k < HD_WORKLOAD_CNT; k++)
         printf("%-14s %s\n", hd_workload_name(k), hd_workload_text(k));
     return HD_EXIT_OK;
@@ -168,7 +170,7 @@ static int open_csv(hd_bench_options *o) {
 
 static int is_name(const char *name) {
     return strcmp(name, "all") == 0 || strcmp(name, "evm") == 0 || strncmp(name, "evm:", 4) == 0 ||
-           hd_workload_find(name) < HD_WORKLOAD_CNT;
+           strcmp(name, "recover") == 0 || hd_workload_find(name) < HD_WORKLOAD_CNT;
 }
 
 static int bench_one(const hd_bench_options *o, const char *name) {
@@ -178,6 +180,8 @@ static int bench_one(const hd_bench_options *o, const char *name) {
     int is_all = strcmp(name, "all") == 0;
     if (kind < HD_WORKLOAD_CNT)
         err = hd_bench_workload(&msg, o, kind);
+    else if (strcmp(name, "recover") == 0)
+        err = hd_bench_recover(&msg, o);
     else
         err = hd_bench_evm(&msg, o, name[3] == ':' ? name + 4 : NULL);
     for (kind = 0; is_all && err == HD_OK && kind < HD_WORKLOAD_CNT; kind++)
