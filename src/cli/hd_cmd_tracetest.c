@@ -36,6 +36,7 @@ typedef struct {
     hd_file_list files;
     const char *name; /* tests whose name holds this; NULL: all */
     uint32_t fork;    /* HD_FORK_CNT: all */
+    uint32_t backend; /* HD_BACKEND_HOST or _CUDA */
     hd_cli_part *parts;
     worker *workers;
     uint32_t worker_cnt;
@@ -126,7 +127,7 @@ static int check_stack(comparison *c, hd_json step, const hd_trace_step *s) {
 
 /* Compares memory with what the files write: bytes in hexadecimal, where "~N~" (hexadecimal)
    repeats the byte before it N times more. *want_sz: what they make; *is_same: whether the steps'
-   memory begins with it. 0 when the text is something else. */
+   memory begins with it, where it is known. 0 when the text is something else. */
 static int compare_memory(uint64_t *want_sz, int *is_same, const char *text,
                           const hd_trace_step *s) {
     uint64_t at = 0, more_cnt;
@@ -148,7 +149,7 @@ static int compare_memory(uint64_t *want_sz, int *is_same, const char *text,
                 return 0;
             text = end + 1;
         }
-        for (uint64_t i = at; i < at + more_cnt && i < s->memory_sz; i++)
+        for (uint64_t i = at; s->memory && i < at + more_cnt && i < s->memory_sz; i++)
             *is_same &= s->memory[i] == byte;
         at += more_cnt;
     }
@@ -428,7 +429,7 @@ static hd_err open_suite(suite *su, uint32_t thread_cnt) {
         return HD_ERR_NOMEM;
     su->worker_cnt = thread_cnt;
     for (uint32_t i = 0; i < thread_cnt; i++) {
-        hd_exec_options options = {HD_BACKEND_HOST, 1, NULL, NULL};
+        hd_exec_options options = {su->backend, 1, NULL, NULL};
         hd_err err = hd_exec_open(&su->workers[i].exec, &options);
         if (err != HD_OK)
             return err;
@@ -455,11 +456,12 @@ static void close_suite(suite *su) {
     hd_file_list_free(&su->files);
 }
 
-enum { OPT_FORK = 1, OPT_THREADS, OPT_NAME };
+enum { OPT_FORK = 1, OPT_BACKEND, OPT_THREADS, OPT_NAME };
 
 int hd_cmd_tracetest(int argc, char **argv) {
     static const hd_cli_option options[] = {
         {"--fork", "FORK", "only traces of this fork", OPT_FORK},
+        {"--backend", "NAME", "host (default) or cuda (one thread)", OPT_BACKEND},
         {"--threads", "N", "worker threads (default: all cores)", OPT_THREADS},
         {"--name", "TEXT", "only tests whose name holds TEXT", OPT_NAME},
     };
@@ -482,6 +484,7 @@ int hd_cmd_tracetest(int argc, char **argv) {
     int status = HD_EXIT_USAGE;
     memset(&su, 0, sizeof su);
     su.fork = HD_FORK_CNT;
+    su.backend = HD_BACKEND_HOST;
     hd_cli_init(&cli, &spec, argc, argv);
     for (int id; (id = hd_cli_next(&cli)) != HD_CLI_END;) {
         int is_good = 1;
@@ -490,6 +493,7 @@ int hd_cmd_tracetest(int argc, char **argv) {
         case HD_CLI_WRONG: return HD_EXIT_USAGE;
         case HD_CLI_ARG: argv[path_cnt++] = (char *)cli.value; break;
         case OPT_FORK: is_good = hd_cli_fork(&su.fork, &cli); break;
+        case OPT_BACKEND: is_good = hd_cli_backend(&su.backend, &cli, 0); break;
         case OPT_THREADS: is_good = hd_cli_u64(&thread_cnt, &cli, 1, HD_POOL_THREADS_MAX); break;
         case OPT_NAME: su.name = cli.value; break;
         }
@@ -500,7 +504,11 @@ int hd_cmd_tracetest(int argc, char **argv) {
         return hd_cli_wrong(&cli, "a file or folder is expected");
     if (hd_cli_walk(&su.files, "tracetest", argv, path_cnt) != HD_EXIT_OK)
         return HD_EXIT_USAGE;
-    if (!thread_cnt)
+    if (su.backend == HD_BACKEND_AUTO)
+        su.backend = HD_BACKEND_HOST;
+    if (su.backend == HD_BACKEND_CUDA)
+        thread_cnt = 1;
+    else if (!thread_cnt)
         thread_cnt = hd_cpu_cnt();
     hd_err err = open_suite(&su, (uint32_t)thread_cnt);
     if (err == HD_OK) {

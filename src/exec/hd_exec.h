@@ -36,7 +36,7 @@ typedef struct {
 #define HD_BATCH_READS 1u        /* export read-only accounts and slots too (for validation) */
 #define HD_BATCH_NO_DIFF 2u      /* receipts only: no accounts, slots, logs, output */
 #define HD_BATCH_UNSORTED 4u     /* cuda: do not group lanes by code and selector (for measuring) */
-#define HD_BATCH_TRACE_MEMORY 8u /* steps hold the contents of memory: a copy each */
+#define HD_BATCH_TRACE_MEMORY 8u /* host: steps hold the contents of memory, a copy each */
 
 /* Results live in arrays that grow and are reused by the next hd_exec_run. receipts[i] belongs to
    txs[i]; its ranges lie anywhere in the arrays (a backend may finish transactions out of order),
@@ -63,7 +63,7 @@ typedef struct {
     uint64_t gas_cost;     /* a call's includes what it gave its callee, as go-ethereum prints it */
     uint64_t refund;       /* with what SSTORE and SELFDESTRUCT themselves give */
     uint64_t memory_sz;    /* bytes, before the instruction */
-    const uint8_t *memory; /* its contents with HD_BATCH_TRACE_MEMORY, else NULL */
+    const uint8_t *memory; /* its contents with HD_BATCH_TRACE_MEMORY on the host, else NULL */
     uint32_t stack_cnt;
     uint32_t depth; /* from 1 */
     uint32_t op;
@@ -71,7 +71,8 @@ typedef struct {
 } hd_trace_step;
 
 /* Called once for every instruction, after it ran (so that gas_cost and error are known) with the
-   state as it was before. Host backend only; makes the run serial. */
+   state as it was before. Makes the run serial. On cuda only the ten topmost words of the stack are
+   known: those below read as zero. */
 typedef void (*hd_trace_fn)(void *ctx, const hd_trace_step *step);
 
 typedef struct hd_exec hd_exec;
@@ -97,8 +98,8 @@ uint32_t hd_exec_backend(const hd_exec *x);
    (block hash). On error *out holds nothing. */
 hd_err hd_exec_run(hd_exec *x, hd_results *out, const hd_batch *batch);
 
-/* As hd_exec_run with every step given to fn, whatever the options of the handle were. Host only.
- */
+/* As hd_exec_run with every step given to fn, whatever the options of the handle were. On cuda also
+   HD_ERR_LIMIT: more than 65,536 instructions without a jump or a call. */
 hd_err hd_exec_trace(hd_exec *x, hd_results *out, const hd_batch *batch, hd_trace_fn fn, void *ctx);
 
 void hd_results_free(hd_results *r);
