@@ -69,7 +69,7 @@ static void trace_flush(trace_state *t, uint64_t gas) {
     if (!t->has_step)
         return;
     t->has_step = 0;
-    trace_settle(&t->step.gas_cost, &t->step.error, &t->step.refund, t->vm, t->step.op, t->step.gas,
+    trace_settle(&t->step.gas_cost, &t->step.refund, &t->step.error, t->vm, t->step.op, t->step.gas,
                  gas);
     t->job->trace(t->job->trace_ctx, &t->step);
 }

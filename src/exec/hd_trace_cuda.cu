@@ -39,7 +39,7 @@ static __device__ void log_flush(trace_log *t, hd_vm *vm, uint64_t gas) {
     hd_trace_record *r = &t->records[t->cnt];
     t->has_step = 0;
     t->cnt++;
-    trace_settle(&r->gas_cost, &r->error, &r->refund, vm, r->op, r->gas, gas);
+    trace_settle(&r->gas_cost, &r->refund, &r->error, vm, r->op, r->gas, gas);
 }
 
 static HD_FN void hd_core_trace_step(hd_vm *vm, uint32_t pc, uint8_t op, int64_t gas) {
