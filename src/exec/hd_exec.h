@@ -46,7 +46,7 @@ typedef struct {
     16u                   /* senders' nonces and funds are taken to suffice; validation decides */
 #define HD_BATCH_KEEP 32u /* host: results are added; receipts of others than list's stay */
 #define HD_BATCH_UNSORTED 4u     /* cuda: do not group lanes by code and selector (for measuring) */
-#define HD_BATCH_TRACE_MEMORY 8u /* steps hold the contents of memory: a copy each */
+#define HD_BATCH_TRACE_MEMORY 8u /* host: steps hold the contents of memory, a copy each */
 
 /* Results live in arrays that grow and are reused by the next hd_exec_run. receipts[i] belongs to
    txs[i]; its ranges lie anywhere in the arrays (a backend may finish transactions out of order),
@@ -74,7 +74,7 @@ typedef struct {
     uint64_t gas_cost;     /* a call's includes what it gave its callee, as go-ethereum prints it */
     uint64_t refund;       /* with what SSTORE and SELFDESTRUCT themselves give */
     uint64_t memory_sz;    /* bytes, before the instruction */
-    const uint8_t *memory; /* its contents with HD_BATCH_TRACE_MEMORY, else NULL */
+    const uint8_t *memory; /* its contents with HD_BATCH_TRACE_MEMORY on the host, else NULL */
     uint32_t stack_cnt;
     uint32_t depth; /* from 1 */
     uint32_t op;
