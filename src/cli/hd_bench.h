@@ -54,6 +54,10 @@ hd_bench_sample hd_bench_median(hd_bench_sample *samples, size_t cnt);
 /* evm-benchmarks: each of their files' cases, whose names hold filter (NULL: all). The expected
    state root is checked first. HD_ERR_ABSENT: no such file or case. */
 hd_err hd_bench_evm(hd_msg *msg, const hd_bench_options *o, const char *filter);
+/* Blocks of a gigagas, or the one whose name is filter: serially, on one thread and on all of them
+   in parallel mode, and as many serial copies at once as there are threads; every root is compared
+   with the serial one. HD_ERR_ABSENT: no such block. */
+hd_err hd_bench_blocks(hd_msg *msg, const hd_bench_options *o, const char *filter);
 /* A workload of hd_workload.h. */
 hd_err hd_bench_workload(hd_msg *msg, const hd_bench_options *o, uint32_t kind);
 

@@ -54,7 +54,8 @@ static const hd_cli_spec spec = {
     "[OPTION...] NAME...",
     "Measure: a generated workload (see --list), `evm` for the public evm-benchmarks or `evm:TEXT` "
     "for\n"
-    "those whose names hold TEXT, or `all`. Results are checked before they are timed.",
+    "those whose names hold TEXT, `blocks` or `blocks:NAME` for whole blocks of a gigagas, or "
+    "`all`.\nResults are checked before they are timed.",
     "heddle bench erc20 --n 100000 --threads 2",
     options,
     sizeof options / sizeof options[0]};
@@ -144,6 +145,7 @@ void hd_bench_put(const hd_bench_options *o, const hd_bench_row *row) {
 
 static int list(void) {
     printf("%-14s %s\n", "evm", "the public evm-benchmarks, one program at a time");
+    printf("%-14s %s\n", "blocks", "blocks of a gigagas: serial, parallel, independent copies");
     for (uint32_t k = 0; k < HD_WORKLOAD_CNT; k++)
         printf("%-14s %s\n", hd_workload_name(k), hd_workload_text(k));
     return HD_EXIT_OK;
@@ -165,6 +167,7 @@ static int open_csv(hd_bench_options *o) {
 
 static int is_name(const char *name) {
     return strcmp(name, "all") == 0 || strcmp(name, "evm") == 0 || strncmp(name, "evm:", 4) == 0 ||
+           strcmp(name, "blocks") == 0 || strncmp(name, "blocks:", 7) == 0 ||
            hd_workload_find(name) < HD_WORKLOAD_CNT;
 }
 
@@ -175,6 +178,8 @@ static int bench_one(const hd_bench_options *o, const char *name) {
     int is_all = strcmp(name, "all") == 0;
     if (kind < HD_WORKLOAD_CNT)
         err = hd_bench_workload(&msg, o, kind);
+    else if (strncmp(name, "blocks", 6) == 0)
+        err = hd_bench_blocks(&msg, o, name[6] == ':' ? name + 7 : NULL);
     else
         err = hd_bench_evm(&msg, o, name[3] == ':' ? name + 4 : NULL);
     for (kind = 0; is_all && err == HD_OK && kind < HD_WORKLOAD_CNT; kind++)
