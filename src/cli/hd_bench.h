@@ -40,6 +40,10 @@ typedef struct {
 const char *hd_bench_backend_name(uint32_t backend);
 /* hd_bench_put prints a row of the table and of the CSV file. */
 void hd_bench_put(const hd_bench_options *o, const hd_bench_row *row);
+/* hd_bench_csv_open opens a file of rows to append to, with its headline when it is new; 0 after a
+   line was printed in the command's name. The caller closes it. */
+int hd_bench_csv_open(FILE **out, const char *command, const char *path);
+void hd_bench_csv_put(FILE *csv, const hd_bench_row *row);
 
 typedef struct {
     uint64_t ns;

@@ -133,11 +133,17 @@ void hd_bench_put(const hd_bench_options *o, const hd_bench_row *row) {
            duration(median, row->median_ns), tx_per_s, gas_per_s / 1e6,
            row->kernel_ns ? duration(kernel, row->kernel_ns) : "-");
     fflush(stdout);
-    if (!o->csv)
-        return;
+    if (o->csv)
+        hd_bench_csv_put(o->csv, row);
+}
+
+void hd_bench_csv_put(FILE *csv, const hd_bench_row *row) {
     char device[DEVICE_SZ];
+    double s = (double)row->median_ns / 1e9;
+    double tx_per_s = s > 0 ? (double)row->tx_cnt / s : 0;
+    double gas_per_s = s > 0 ? (double)row->gas / s : 0;
     device_name(device, row->backend);
-    fprintf(o->csv, "%s,%s,%s,%s,%u,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%.1f,%.1f,%" PRIu64 ",%s\n",
+    fprintf(csv, "%s,%s,%s,%s,%u,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%.1f,%.1f,%" PRIu64 ",%s\n",
             row->workload, row->name, hd_bench_backend_name(row->backend), device, row->threads,
             row->tx_cnt, row->gas, row->median_ns, tx_per_s, gas_per_s, row->kernel_ns,
             commit_name());
@@ -151,17 +157,17 @@ static int list(void) {
     return HD_EXIT_OK;
 }
 
-static int open_csv(hd_bench_options *o) {
-    o->csv = fopen(o->csv_path, "a");
-    if (!o->csv) {
-        fprintf(stderr, "heddle bench: %s: cannot be written\n", o->csv_path);
+int hd_bench_csv_open(FILE **out, const char *command, const char *path) {
+    FILE *csv = *out = fopen(path, "a");
+    if (!csv) {
+        fprintf(stderr, "heddle %s: %s: cannot be written\n", command, path);
         return 0;
     }
-    fseek(o->csv, 0, SEEK_END);
-    if (ftell(o->csv) == 0)
+    fseek(csv, 0, SEEK_END);
+    if (ftell(csv) == 0)
         fputs("workload,case,backend,device,threads,n,gas,median_ns,tx_per_s,gas_per_s,kernel_ns,"
               "commit\n",
-              o->csv);
+              csv);
     return 1;
 }
 
@@ -235,7 +241,7 @@ int hd_cmd_bench(int argc, char **argv) {
     }
     if (!name_cnt)
         return hd_cli_wrong(&cli, "a name is expected: see --list");
-    if (o.csv_path && !open_csv(&o))
+    if (o.csv_path && !hd_bench_csv_open(&o.csv, "bench", o.csv_path))
         return HD_EXIT_USAGE;
     printf("%-13s %-34s %-5s %3s %9s %12s %12s %10s %12s\n", "workload", "case", "where", "thr",
            "n", "median", "tx/s", "Mgas/s", "kernels");
