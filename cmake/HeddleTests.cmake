@@ -68,8 +68,11 @@ if(TARGET heddle_cli)
         ${PROJECT_SOURCE_DIR}/contracts/sample-100.json)
     add_test(NAME cli.t8n_server_survives_hostile_requests
         COMMAND ${PROJECT_SOURCE_DIR}/tests/test_t8n_server.sh $<TARGET_FILE:heddle_cli>)
+    add_test(NAME cli.replay_says_what_is_wrong_with_its_input
+        COMMAND ${PROJECT_SOURCE_DIR}/tests/test_replay.sh $<TARGET_FILE:heddle_cli>)
     set_tests_properties(cli.sample_of_100_transfers_ends_as_elsewhere
-        cli.t8n_server_survives_hostile_requests PROPERTIES LABELS unit SKIP_RETURN_CODE 77 TIMEOUT 300)
+        cli.t8n_server_survives_hostile_requests
+        cli.replay_says_what_is_wrong_with_its_input PROPERTIES LABELS unit SKIP_RETURN_CODE 77 TIMEOUT 300)
 endif()
 
 # --- suites: cases that nobody in this project wrote; tests/run_suite.sh skips what is absent.
@@ -89,6 +92,9 @@ if(TARGET heddle_cli)
     hd_add_suite(precompiles precompiles precompiletest)
     hd_add_suite(step-traces step-traces tracetest)
     hd_add_suite(t8n t8n @t8n_cases.sh)
+    hd_add_suite(mainnet-blocks mainnet-blocks/blocks replay)
+    hd_add_suite(mainnet-blocks-serial mainnet-blocks/blocks replay --serial)
+    hd_add_suite(mainnet-witnesses mainnet-blocks/blocks @test_witness.sh)
     # A suite uses all cores itself: two at a time would only fight for them.
     set_tests_properties(suite.gst suite.gst-constantinople suite.eest-state suite.step-traces
         suite.precompiles PROPERTIES RUN_SERIAL ON)

@@ -212,7 +212,8 @@ static int replay_all(session *s, const hd_replay_dirs *dirs) {
     }
     if (s->o->is_json)
         puts(s->all.block_cnt ? "\n]" : "[]");
-    put_summary(s);
+    if (status != HD_EXIT_USAGE)
+        put_summary(s);
     if (s->csv)
         put_csv(s, "all", s->all.tx_cnt, s->all.gas, s->all.exec_ns, s->all.kernel_ns);
     return status;
