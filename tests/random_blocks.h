@@ -359,8 +359,28 @@ static inline hd_address block_child(uint32_t salt) {
     return out;
 }
 
+/* The contract that a transaction of this nonce creates. */
+static inline hd_address block_created(const hd_address *sender, uint64_t nonce) {
+    uint8_t in[23] = {0xd6, 0x94}, hash[32];
+    hd_address out;
+    memcpy(in + 2, sender->b, 20);
+    in[22] = nonce ? (uint8_t)HD_MIN(nonce, 127u) : 0x80;
+    hd_keccak256(hash, in, sizeof in);
+    memcpy(out.b, hash + 12, 20);
+    return out;
+}
+
+/* A contract that an account created lately, or will with its next transaction. */
+static inline hd_address block_created_near(random_block *b) {
+    hd_address sender = block_account(block_pick(b, b->pool_cnt));
+    hd_state_account a;
+    memset(&a, 0, sizeof a);
+    (void)hd_state_get(&a, b->last, &sender);
+    return block_created(&sender, a.nonce - HD_MIN(a.nonce, random_below(&b->r, 3)));
+}
+
 static inline hd_address block_addr(random_block *b) {
-    switch (random_below(&b->r, 16)) {
+    switch (random_below(&b->r, 18)) {
     case 0: return addr_of(1 + random_below(&b->r, 10)); /* precompiles */
     case 1: return addr_of(0xee00 + block_pick(b, 3));   /* empty or absent */
     case 2: return b->envs[0].coinbase;
@@ -369,6 +389,8 @@ static inline hd_address block_addr(random_block *b) {
     case 5: return block_contract(BLOCK_CHILD_A + block_pick(b, 2));
     case 6: return block_contract(random_below(&b->r, BLOCK_CONTRACT_CNT));
     case 7: return random_contract(random_below(&b->r, 2));
+    case 8:
+    case 9: return block_created_near(b);
     default: return block_account(block_pick(b, b->pool_cnt));
     }
 }
@@ -508,7 +530,7 @@ static inline void block_tx(random_block *b, hd_tx *tx, uint32_t env_idx) {
     uint32_t k = random_below(&b->r, 100);
     if (k < 30)
         block_pay(b, tx, a.balance_wei);
-    else if (k < 38)
+    else if (k < (b->fork < HD_FORK_SPURIOUS ? 50u : 38u))
         block_create(b, tx);
     else
         block_call(b, tx);
@@ -640,6 +662,12 @@ static inline hd_err block_state(random_block *b) {
         if (err == HD_OK)
             err = hd_state_set_slot(s, &token, addr_word(a),
                                     hd_u256_from_u64(random_below(&b->r, 600)));
+        /* Before EIP-158 only its code will tell that there is a contract then. */
+        hd_state_account had;
+        if (err == HD_OK && random_is(&b->r, 30) && hd_state_get(&had, s, &a) == HD_OK) {
+            hd_address created = block_created(&a, had.nonce);
+            err = hd_state_set_balance(s, &created, hd_u256_from_u64(random_below(&b->r, 3)));
+        }
     }
     for (uint32_t i = 0; err == HD_OK && i < BLOCK_CONTRACT_CNT; i++) {
         hd_address a = block_contract(i);
@@ -673,8 +701,10 @@ static inline hd_err random_block_make(random_block *b, block_tally *t, uint64_t
     hd_err err = HD_OK;
     b->seed = seed;
     b->r.x = hd_mix64(seed + 0x5eed);
-    b->fork = random_below(&b->r, 3) ? HD_FORK_OSAKA - random_below(&b->r, 3)
-                                     : random_below(&b->r, HD_FORK_CNT);
+    uint32_t age = random_below(&b->r, 10);
+    b->fork = age < 6   ? HD_FORK_OSAKA - random_below(&b->r, 3)
+              : age < 8 ? random_below(&b->r, HD_FORK_CNT)
+                        : random_below(&b->r, HD_FORK_SPURIOUS); /* where empty accounts exist */
     b->r.fork = b->fork;
     b->hot_percent = hots[random_below(&b->r, sizeof hots / sizeof *hots)];
     b->pool_cnt = pools[random_below(&b->r, sizeof pools / sizeof *pools)];
