@@ -41,11 +41,13 @@ typedef struct {
     uint64_t gas_used;
     uint64_t cumulative_gas;
     uint64_t log_idx;  /* into hd_block_result.logs */
-    hd_hash post_root; /* before Byzantium */
+    hd_hash post_root; /* where is_rooted */
     hd_address created;
     uint32_t log_cnt;
     uint32_t type; /* HD_TX_LEGACY ... */
     uint32_t is_success;
+    uint32_t is_rooted; /* before Byzantium: post_root instead of success */
+    uint32_t reserved;
 } hd_block_receipt;
 
 /* Zeroed before its first use, then reused; hd_block_result_free. */

@@ -9,6 +9,7 @@
 
 #include "base/hd_json.h"
 #include "base/hd_msg.h"
+#include "evm/hd_block.h"
 #include "exec/hd_block_rules.h"
 
 #define HD_CHAIN_FORK_CNT_MAX 64u
@@ -24,7 +25,7 @@
 #define HD_CHAIN_FORK_UNKNOWN HD_FORK_CNT /* .fork of an entry whose rules we do not know */
 
 typedef struct {
-    char name[HD_CHAIN_FORK_NAME_SZ]; /* as configured: "osakaTime", "BPO1" */
+    char name[HD_CHAIN_FORK_NAME_SZ]; /* "Osaka", "BPO1"; of an unknown one its key */
     uint64_t at;                      /* number or seconds; nothing for HD_FORK_BY_DIFFICULTY */
     uint32_t by;                      /* HD_FORK_BY_... */
     uint32_t fork;                    /* HD_FORK_... or HD_CHAIN_FORK_UNKNOWN */
@@ -76,6 +77,10 @@ typedef struct {
 hd_err hd_chain_rules_at(hd_chain_rules *out, hd_msg *msg, const hd_chain_config *config,
                          const hd_chain_place *place);
 
+/* The place of a block that is known to be valid: a header without difficulty lies after the merge.
+   For blocks without their chain (replay, witnesses). */
+hd_chain_place hd_chain_place_of(const hd_chain_config *config, const hd_header *h);
+
 /* ---- making a config */
 
 /* hd_chain_config_named knows the tests' networks: a fork's name ("Frontier", "EIP150", "Berlin",
@@ -95,8 +100,10 @@ void hd_chain_config_mainnet(hd_chain_config *out);
 hd_err hd_chain_config_read(hd_chain_config *out, hd_msg *msg, hd_json val);
 
 /* hd_chain_config_blobs puts a blob schedule ({"Cancun" or "cancun": {target, max,
-   baseFeeUpdateFraction}, ...}) in place of the parameters of the entries it names; later entries
-   that it does not name keep theirs. HD_ERR_FORMAT. */
+   baseFeeUpdateFraction}, ...}) in place of the parameters of the entries it names; entries after a
+   named one that it does not name get that one's. HD_ERR_FORMAT. */
 hd_err hd_chain_config_blobs(hd_chain_config *config, hd_msg *msg, hd_json val);
+/* One such {target, max, baseFeeUpdateFraction}. */
+hd_err hd_blob_params_read(hd_blob_params *out, hd_msg *msg, hd_json val);
 
 #endif

@@ -34,8 +34,6 @@ HD_STATIC_ASSERT(sizeof(hd_undo_slot) == 88, "no padding: it is stored");
 typedef struct {
     hd_buf accounts; /* of hd_undo_account */
     hd_buf slots;    /* of hd_undo_slot */
-    uint32_t epoch;  /* private: tells the state which accounts it has noted */
-    uint32_t reserved;
 } hd_undo;
 
 /* hd_undo_attach makes s note its changes in undo, until undo is NULL or another. A record that is
