@@ -185,7 +185,8 @@ hd_err hd_block_recover(hd_block_verdict *verdict, hd_block *b, const hd_chain_r
 hd_env hd_block_env(const hd_header *h, const hd_chain_rules *rules) {
     hd_env env;
     memset(&env, 0, sizeof env);
-    env.difficulty = rules->flags & HD_RULES_MERGED ? hd_u256_load_be(h->mix_hash.b) : h->difficulty;
+    env.difficulty =
+        rules->flags & HD_RULES_MERGED ? hd_u256_load_be(h->mix_hash.b) : h->difficulty;
     env.base_fee = h->base_fee;
     if (rules->fork >= HD_FORK_CANCUN)
         env.blob_base_fee = hd_blob_fee(h->excess_blob_gas, rules->blobs.update_fraction);
@@ -216,6 +217,7 @@ static hd_err call_system(run *r, hd_address to, const uint8_t *data, uint32_t d
                       .world_cnt = 1,
                       .env_cnt = 1,
                       .tx_cnt = 1,
+                      .flags = r->options->access ? HD_BATCH_READS : 0,
                       .blockhash = r->options->blockhash,
                       .blockhash_ctx = r->options->blockhash_ctx};
     hd_err err = hd_exec_run(r->host, &r->results, &batch);
@@ -224,6 +226,10 @@ static hd_err call_system(run *r, hd_address to, const uint8_t *data, uint32_t d
     hd_receipt receipt = r->results.receipts[0];
     if (receipt.status > HD_TX_HALT && receipt.status < HD_TX_INVALID)
         return HD_ERR_NOMEM;
+    if (r->options->access)
+        err = r->options->access(r->options->access_ctx, &receipt, &r->results);
+    if (err != HD_OK)
+        return err;
     /* A system call pays nobody, so it does not touch the coinbase either. */
     receipt.flags |= HD_RECEIPT_FEE_PAID;
     return hd_state_apply(r->s, &receipt, r->results.accounts, r->results.slots, r->results.bytes,
@@ -247,8 +253,7 @@ static hd_err begin_block(run *r) {
 /* ---- transactions ---- */
 
 static int is_rooted(const run *r) {
-    return r->rules->fork < HD_FORK_BYZANTIUM &&
-           !(r->options->flags & HD_BLOCK_EXEC_NO_STATE_ROOT);
+    return r->rules->fork < HD_FORK_BYZANTIUM && !(r->options->flags & HD_BLOCK_EXEC_NO_STATE_ROOT);
 }
 
 /* Before Byzantium a receipt holds the state's root after its transaction. Receipts come before the
@@ -260,13 +265,16 @@ static hd_err root_last(run *r) {
     return hd_state_root(&receipts_of(r->out)[cnt - 1].post_root, r->s);
 }
 
-static hd_err keep_receipt(void *ctx, uint32_t tx_idx, const hd_receipt *x, const hd_results *from) {
+static hd_err keep_receipt(void *ctx, uint32_t tx_idx, const hd_receipt *x,
+                           const hd_results *from) {
     run *r = ctx;
     const hd_tx *tx = &hd_block_txs(r->b)[tx_idx];
     hd_block_result *out = r->out;
     if (x->status >= HD_TX_INVALID)
         return refuse_tx(r, tx_idx, x->status);
     hd_err err = root_last(r);
+    if (err == HD_OK && r->options->access)
+        err = r->options->access(r->options->access_ctx, x, from);
     out->gas_used += x->gas_used;
     out->blob_gas_used += (uint64_t)tx->blob_cnt * HD_EVM_BLOB_GAS;
     hd_block_receipt kept = {.gas_used = x->gas_used,
@@ -306,6 +314,8 @@ static hd_err run_transactions(run *r) {
                        .receipt_ctx = r};
     if (r->b->tx_cnt == 0)
         return HD_OK;
+    if (o->access)
+        seq.flags |= HD_ORDERED_READS;
     hd_err err = hd_exec_ordered(o->exec, r->s, &seq, &r->out->stats);
     return err == HD_OK ? root_last(r) : err;
 }
@@ -344,10 +354,9 @@ static hd_err collect_deposits(run *r) {
         hd_msg why = {""};
         if (!hd_deposit_is_log(&logs[i], &r->rules->deposit_contract))
             continue;
-        hd_err err =
-            hd_deposit_parse(&r->out->requests[HD_REQUEST_DEPOSIT], &why,
-                             logs[i].data_sz ? r->out->log_bytes.data + logs[i].data_off : NULL,
-                             logs[i].data_sz);
+        hd_err err = hd_deposit_parse(
+            &r->out->requests[HD_REQUEST_DEPOSIT], &why,
+            logs[i].data_sz ? r->out->log_bytes.data + logs[i].data_off : NULL, logs[i].data_sz);
         if (err == HD_ERR_FORMAT)
             return REFUSE(r, HD_BLOCK_INVALID_DEPOSIT, "%s", why.text);
         if (err != HD_OK)
