@@ -340,6 +340,9 @@ static inline void block_code(evm_asm *a, uint32_t which) {
 
 /* ---- choices */
 
+/* Before EIP-158: empty accounts exist, and contracts begin with nonce 0. */
+static inline int block_is_old(const random_block *b) { return b->fork < HD_FORK_SPURIOUS; }
+
 /* One of cnt: the first in hot_percent of 100, else any. */
 static inline uint32_t block_pick(random_block *b, uint32_t cnt) {
     return random_is(&b->r, b->hot_percent) ? 0 : random_below(&b->r, cnt);
@@ -425,8 +428,9 @@ static inline void block_call(random_block *b, hd_tx *tx) {
     uint8_t words[96];
     uint32_t contract = random_below(&b->r, BLOCK_CONTRACT_CNT);
     tx->to = block_contract(contract);
-    if (random_is(&b->r, 20)) /* to what may or may not be a contract by then */
-        tx->to = block_addr(b);
+    if (random_is(&b->r,
+                  block_is_old(b) ? 40 : 20)) /* to what may or may not be a contract by then */
+        tx->to = block_is_old(b) && random_is(&b->r, 60) ? block_created_near(b) : block_addr(b);
     for (uint32_t i = 0; i < 3; i++)
         hd_u256_store_be(words + 32 * i, block_arg(b, contract, i));
     tx->data_sz = random_is(&b->r, 95) ? sizeof words : random_below(&b->r, sizeof words);
@@ -530,7 +534,7 @@ static inline void block_tx(random_block *b, hd_tx *tx, uint32_t env_idx) {
     uint32_t k = random_below(&b->r, 100);
     if (k < 30)
         block_pay(b, tx, a.balance_wei);
-    else if (k < (b->fork < HD_FORK_SPURIOUS ? 50u : 38u))
+    else if (k < (block_is_old(b) ? 50u : 38u))
         block_create(b, tx);
     else
         block_call(b, tx);
@@ -664,7 +668,8 @@ static inline hd_err block_state(random_block *b) {
                                     hd_u256_from_u64(random_below(&b->r, 600)));
         /* Before EIP-158 only its code will tell that there is a contract then. */
         hd_state_account had;
-        if (err == HD_OK && random_is(&b->r, 30) && hd_state_get(&had, s, &a) == HD_OK) {
+        if (err == HD_OK && random_is(&b->r, block_is_old(b) ? 80 : 20) &&
+            hd_state_get(&had, s, &a) == HD_OK) {
             hd_address created = block_created(&a, had.nonce);
             err = hd_state_set_balance(s, &created, hd_u256_from_u64(random_below(&b->r, 3)));
         }
@@ -684,7 +689,7 @@ static inline hd_err block_state(random_block *b) {
         err = hd_state_set(s, &a, 1, hd_u256_from_u64(50), code.b, code.sz);
     }
     hd_address empty = addr_of(0xee01);
-    if (err == HD_OK && b->fork < HD_FORK_SPURIOUS)
+    if (err == HD_OK && block_is_old(b))
         err = hd_state_set(s, &empty, 0, hd_u256_zero(), NULL, 0);
     return err;
 }
@@ -707,7 +712,7 @@ static inline hd_err random_block_make(random_block *b, block_tally *t, uint64_t
                         : random_below(&b->r, HD_FORK_SPURIOUS); /* where empty accounts exist */
     b->r.fork = b->fork;
     b->hot_percent = hots[random_below(&b->r, sizeof hots / sizeof *hots)];
-    b->pool_cnt = pools[random_below(&b->r, sizeof pools / sizeof *pools)];
+    b->pool_cnt = pools[random_below(&b->r, block_is_old(b) ? 3 : sizeof pools / sizeof *pools)];
     b->slot_cnt = slots[random_below(&b->r, sizeof slots / sizeof *slots)];
     b->tx_cnt = 1 + random_below(&b->r, random_is(&b->r, 30) ? tx_max : HD_MIN(tx_max, 48u));
     hd_buf_clear(&b->data);
