@@ -492,6 +492,15 @@ static inline void block_delegate(random_block *b, hd_tx *tx) {
     tx->gas_limit += 100000;
 }
 
+static inline void block_blobs(random_block *b, hd_tx *tx) {
+    uint8_t hashes[3 * 32];
+    memset(hashes, 1, sizeof hashes);
+    tx->type = HD_TX_BLOB;
+    tx->blob_cnt = 1 + random_below(&b->r, 3);
+    tx->blob_fee = hd_u256_from_u64(random_below(&b->r, 30) > 0);
+    tx->blob_off = block_put(b, hashes, 32 * tx->blob_cnt);
+}
+
 static inline void block_access(random_block *b, hd_tx *tx) {
     uint8_t bytes[24 + 32];
     hd_address a = block_contract(random_below(&b->r, BLOCK_CONTRACT_CNT));
@@ -547,6 +556,8 @@ static inline void block_tx(random_block *b, hd_tx *tx, uint32_t env_idx) {
         block_access(b, tx);
     if (b->fork >= HD_FORK_PRAGUE && !(tx->flags & HD_TX_CREATE) && random_is(&b->r, 12))
         block_delegate(b, tx);
+    else if (b->fork >= HD_FORK_CANCUN && !(tx->flags & HD_TX_CREATE) && random_is(&b->r, 4))
+        block_blobs(b, tx);
     switch (random_below(&b->r, 60)) { /* what makes it invalid, now or at another turn */
     case 0: tx->nonce++; break;
     case 1: tx->nonce -= tx->nonce > 0; break;
@@ -594,15 +605,27 @@ static inline void block_count(block_tally *t, const hd_receipt *r, const hd_res
     }
 }
 
-/* Runs one transaction on b->last. left: gas that its block has left. */
-static inline hd_err block_step(random_block *b, uint32_t i, uint64_t *left, hd_buf *scratch,
+/* What a block has left for its transactions. */
+typedef struct {
+    uint64_t gas;
+    uint32_t blobs;
+    uint32_t env_idx; /* whose block it is */
+} block_left;
+
+/* Runs one transaction on b->last. One that wants more than is left meets a block of what is left;
+   any other sees the block's own limits. */
+static inline hd_err block_step(random_block *b, uint32_t i, block_left *left, hd_buf *scratch,
                                 block_tally *t) {
     hd_tx tx = b->txs[i];
     hd_env env = b->envs[tx.env_idx];
     hd_world world;
     int is_system = (tx.flags & HD_TX_SKIP_CHECKS) != 0;
-    if (!is_system)
-        env.gas_limit = *left;
+    if (left->env_idx != tx.env_idx)
+        *left = (block_left){env.gas_limit, env.blob_cnt_max, tx.env_idx};
+    if (!is_system && (tx.gas_limit > left->gas || tx.blob_cnt > left->blobs)) {
+        env.gas_limit = left->gas;
+        env.blob_cnt_max = left->blobs;
+    }
     tx.env_idx = 0;
     hd_state_world(&world, b->last);
     hd_batch batch = {.worlds = &world,
@@ -618,8 +641,10 @@ static inline hd_err block_step(random_block *b, uint32_t i, uint64_t *left, hd_
     if (err != HD_OK)
         return err;
     const hd_receipt *r = b->results.receipts;
-    if (!is_system && r->status < HD_TX_INVALID)
-        *left -= r->gas_used;
+    if (!is_system && r->status < HD_TX_INVALID) {
+        left->gas -= r->gas_used;
+        left->blobs -= tx.blob_cnt;
+    }
     block_note(&b->outcomes[i], scratch, r, &b->results);
     block_count(t, r, &b->results);
     return hd_state_apply(b->last, r, b->results.accounts, b->results.slots, b->results.bytes,
@@ -694,6 +719,35 @@ static inline hd_err block_state(random_block *b) {
     return err;
 }
 
+/* An empty state, no data. */
+static inline hd_err random_block_reset(random_block *b) {
+    hd_exec_options host = {.backend = HD_BACKEND_HOST, .threads = 1};
+    hd_err err = HD_OK;
+    hd_buf_clear(&b->data);
+    if (!b->x)
+        err = hd_exec_open(&b->x, &host);
+    if (!b->first)
+        b->first = hd_state_new();
+    if (!b->last)
+        b->last = hd_state_new();
+    if (err != HD_OK || !b->first || !b->last)
+        return err != HD_OK ? err : HD_ERR_NOMEM;
+    hd_state_reset(b->first);
+    return HD_OK;
+}
+
+/* The serial outcomes and root of transactions that are there already. */
+static inline hd_err random_block_serial(random_block *b, block_tally *t) {
+    hd_buf scratch = {0};
+    block_left left = {.env_idx = UINT32_MAX};
+    hd_err err = hd_state_copy(b->last, b->first);
+    for (uint32_t i = 0; err == HD_OK && i < b->tx_cnt; i++)
+        err = block_step(b, i, &left, &scratch, t);
+    hd_buf_free(&scratch);
+    t->block_cnt++;
+    return err == HD_OK ? hd_state_root(&b->root, b->last) : err;
+}
+
 /* Everything but the transactions' number hangs on the seed alone; tx_max (1 to BLOCK_TX_MAX)
    bounds it. b must be zeroed before its first use. The tally is added to. */
 static inline hd_err random_block_make(random_block *b, block_tally *t, uint64_t seed,
@@ -702,8 +756,6 @@ static inline hd_err random_block_make(random_block *b, block_tally *t, uint64_t
     static const uint32_t pools[] = {3, 8, 30, 100, BLOCK_POOL_MAX};
     static const uint32_t slots[] = {2, 6, 60, 5000};
     hd_buf scratch = {0};
-    hd_exec_options host = {.backend = HD_BACKEND_HOST, .threads = 1};
-    hd_err err = HD_OK;
     b->seed = seed;
     b->r.x = hd_mix64(seed + 0x5eed);
     uint32_t age = random_below(&b->r, 10);
@@ -715,30 +767,16 @@ static inline hd_err random_block_make(random_block *b, block_tally *t, uint64_t
     b->pool_cnt = pools[random_below(&b->r, block_is_old(b) ? 3 : sizeof pools / sizeof *pools)];
     b->slot_cnt = slots[random_below(&b->r, sizeof slots / sizeof *slots)];
     b->tx_cnt = 1 + random_below(&b->r, random_is(&b->r, 30) ? tx_max : HD_MIN(tx_max, 48u));
-    hd_buf_clear(&b->data);
-    if (!b->x)
-        err = hd_exec_open(&b->x, &host);
-    if (!b->first)
-        b->first = hd_state_new();
-    if (!b->last)
-        b->last = hd_state_new();
-    if (err == HD_OK && (!b->first || !b->last))
-        err = HD_ERR_NOMEM;
+    hd_err err = random_block_reset(b);
     if (err != HD_OK)
         return err;
-    hd_state_reset(b->first);
     block_envs(b);
     err = block_state(b);
     if (err == HD_OK)
         err = hd_state_copy(b->last, b->first);
-    uint64_t left = 0;
-    uint32_t env_idx = UINT32_MAX;
+    block_left left = {.env_idx = UINT32_MAX};
     for (uint32_t i = 0; err == HD_OK && i < b->tx_cnt; i++) {
-        uint32_t at = (uint32_t)((uint64_t)i * b->env_cnt / b->tx_cnt);
-        if (at != env_idx)
-            left = b->envs[at].gas_limit;
-        env_idx = at;
-        block_tx(b, &b->txs[i], env_idx);
+        block_tx(b, &b->txs[i], (uint32_t)((uint64_t)i * b->env_cnt / b->tx_cnt));
         if (b->data.err != HD_OK)
             err = b->data.err;
         if (err == HD_OK)

@@ -3,6 +3,7 @@
 #include "hd_test.h"
 
 #include "base/hd_clock.h"
+#include "exec/hd_exec_ordered.h"
 #include "random_blocks.h"
 
 #define WAY_MAX 16u
