@@ -185,7 +185,8 @@ hd_err hd_block_recover(hd_block_verdict *verdict, hd_block *b, const hd_chain_r
 hd_env hd_block_env(const hd_header *h, const hd_chain_rules *rules) {
     hd_env env;
     memset(&env, 0, sizeof env);
-    env.difficulty = rules->flags & HD_RULES_MERGED ? hd_u256_load_be(h->mix_hash.b) : h->difficulty;
+    env.difficulty =
+        rules->flags & HD_RULES_MERGED ? hd_u256_load_be(h->mix_hash.b) : h->difficulty;
     env.base_fee = h->base_fee;
     if (rules->fork >= HD_FORK_CANCUN)
         env.blob_base_fee = hd_blob_fee(h->excess_blob_gas, rules->blobs.update_fraction);
@@ -247,8 +248,7 @@ static hd_err begin_block(run *r) {
 /* ---- transactions ---- */
 
 static int is_rooted(const run *r) {
-    return r->rules->fork < HD_FORK_BYZANTIUM &&
-           !(r->options->flags & HD_BLOCK_EXEC_NO_STATE_ROOT);
+    return r->rules->fork < HD_FORK_BYZANTIUM && !(r->options->flags & HD_BLOCK_EXEC_NO_STATE_ROOT);
 }
 
 /* Before Byzantium a receipt holds the state's root after its transaction. Receipts come before the
@@ -260,12 +260,25 @@ static hd_err root_last(run *r) {
     return hd_state_root(&receipts_of(r->out)[cnt - 1].post_root, r->s);
 }
 
-static hd_err keep_receipt(void *ctx, uint32_t tx_idx, const hd_receipt *x, const hd_results *from) {
+/* A transaction may break several rules at once. What the block has no room for is named first: it
+   does not hang on any account. */
+static uint32_t refusal_of(const run *r, const hd_tx *tx, uint32_t status) {
+    uint64_t gas_left = r->env.gas_limit - HD_MIN(r->out->gas_used, r->env.gas_limit);
+    uint64_t blob_cnt = r->out->blob_gas_used / HD_EVM_BLOB_GAS + tx->blob_cnt;
+    if (tx->gas_limit > gas_left && status != HD_TX_INVALID_GAS_CAP)
+        return HD_TX_INVALID_GAS_BLOCK;
+    if (tx->blob_cnt && blob_cnt > r->env.blob_cnt_max && status != HD_TX_INVALID_TYPE)
+        return HD_TX_INVALID_BLOB_COUNT;
+    return status;
+}
+
+static hd_err keep_receipt(void *ctx, uint32_t tx_idx, const hd_receipt *x,
+                           const hd_results *from) {
     run *r = ctx;
     const hd_tx *tx = &hd_block_txs(r->b)[tx_idx];
     hd_block_result *out = r->out;
     if (x->status >= HD_TX_INVALID)
-        return refuse_tx(r, tx_idx, x->status);
+        return refuse_tx(r, tx_idx, refusal_of(r, tx, x->status));
     hd_err err = root_last(r);
     out->gas_used += x->gas_used;
     out->blob_gas_used += (uint64_t)tx->blob_cnt * HD_EVM_BLOB_GAS;
@@ -344,10 +357,9 @@ static hd_err collect_deposits(run *r) {
         hd_msg why = {""};
         if (!hd_deposit_is_log(&logs[i], &r->rules->deposit_contract))
             continue;
-        hd_err err =
-            hd_deposit_parse(&r->out->requests[HD_REQUEST_DEPOSIT], &why,
-                             logs[i].data_sz ? r->out->log_bytes.data + logs[i].data_off : NULL,
-                             logs[i].data_sz);
+        hd_err err = hd_deposit_parse(
+            &r->out->requests[HD_REQUEST_DEPOSIT], &why,
+            logs[i].data_sz ? r->out->log_bytes.data + logs[i].data_off : NULL, logs[i].data_sz);
         if (err == HD_ERR_FORMAT)
             return REFUSE(r, HD_BLOCK_INVALID_DEPOSIT, "%s", why.text);
         if (err != HD_OK)
