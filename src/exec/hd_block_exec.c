@@ -265,13 +265,25 @@ static hd_err root_last(run *r) {
     return hd_state_root(&receipts_of(r->out)[cnt - 1].post_root, r->s);
 }
 
+/* A transaction may break several rules at once. What the block has no room for is named first: it
+   does not hang on any account. */
+static uint32_t refusal_of(const run *r, const hd_tx *tx, uint32_t status) {
+    uint64_t gas_left = r->env.gas_limit - HD_MIN(r->out->gas_used, r->env.gas_limit);
+    uint64_t blob_cnt = r->out->blob_gas_used / HD_EVM_BLOB_GAS + tx->blob_cnt;
+    if (tx->gas_limit > gas_left && status != HD_TX_INVALID_GAS_CAP)
+        return HD_TX_INVALID_GAS_BLOCK;
+    if (tx->blob_cnt && blob_cnt > r->env.blob_cnt_max && status != HD_TX_INVALID_TYPE)
+        return HD_TX_INVALID_BLOB_COUNT;
+    return status;
+}
+
 static hd_err keep_receipt(void *ctx, uint32_t tx_idx, const hd_receipt *x,
                            const hd_results *from) {
     run *r = ctx;
     const hd_tx *tx = &hd_block_txs(r->b)[tx_idx];
     hd_block_result *out = r->out;
     if (x->status >= HD_TX_INVALID)
-        return refuse_tx(r, tx_idx, x->status);
+        return refuse_tx(r, tx_idx, refusal_of(r, tx, x->status));
     hd_err err = root_last(r);
     if (err == HD_OK && r->options->access)
         err = r->options->access(r->options->access_ctx, x, from);
