@@ -38,6 +38,8 @@ typedef struct {
     uint32_t pool_cnt;    /* accounts that send and are sent to */
     uint32_t slot_cnt;    /* slots that contracts are asked to use */
     uint32_t hot_percent; /* of choices that fall on the first of their kind */
+    /* The caller's, instead of what the seed says; 0: the seed's. */
+    uint32_t fixed_pool, fixed_slots, fixed_hot; /* fixed_hot: percent + 1 */
     uint32_t tx_cnt;
     uint32_t env_cnt;
     hd_state *first; /* before the block */
@@ -766,6 +768,12 @@ static inline hd_err random_block_make(random_block *b, block_tally *t, uint64_t
     b->hot_percent = hots[random_below(&b->r, sizeof hots / sizeof *hots)];
     b->pool_cnt = pools[random_below(&b->r, block_is_old(b) ? 3 : sizeof pools / sizeof *pools)];
     b->slot_cnt = slots[random_below(&b->r, sizeof slots / sizeof *slots)];
+    if (b->fixed_pool)
+        b->pool_cnt = HD_MIN(b->fixed_pool, BLOCK_POOL_MAX);
+    if (b->fixed_slots)
+        b->slot_cnt = b->fixed_slots;
+    if (b->fixed_hot)
+        b->hot_percent = b->fixed_hot - 1;
     b->tx_cnt = 1 + random_below(&b->r, random_is(&b->r, 30) ? tx_max : HD_MIN(tx_max, 48u));
     hd_err err = random_block_reset(b);
     if (err != HD_OK)

@@ -146,6 +146,30 @@ static void random_blocks_end_as_serial_ones_in_the_devices_layout(void **state)
     run_seeds(ways, 1, 5000, 40, 64);
 }
 
+static uint64_t reruns_of_1000(uint32_t pool, uint32_t slots, uint32_t hot_percent) {
+    static const block_way way = {HD_BACKEND_HOST, 2, 0, HD_ORDERED_NEVER_SERIAL, 0};
+    static runner run;
+    assert_int_equal(runner_open(&run, &way, 1), HD_OK);
+    run.block.fixed_pool = pool;
+    run.block.fixed_slots = slots;
+    run.block.fixed_hot = hot_percent + 1;
+    for (uint64_t seed = 9000; seed < 9060; seed++)
+        assert_true(runner_seed(&run, seed, 48));
+    uint64_t rate = run.stats.rerun_cnt * 1000 / run.stats.chunk_tx_cnt;
+    runner_close(&run);
+    return rate;
+}
+
+static void random_blocks_conflict_as_much_as_they_are_told(void **state) {
+    (void)state;
+    uint64_t calm = reruns_of_1000(BLOCK_POOL_MAX, 100000, 0);
+    uint64_t busy = reruns_of_1000(30, 60, 10);
+    uint64_t hot = reruns_of_1000(3, 2, 90);
+    print_message("of 1000 run again: %llu, %llu, %llu\n", (unsigned long long)calm,
+                  (unsigned long long)busy, (unsigned long long)hot);
+    assert_true(calm < busy && busy < hot);
+}
+
 /* ---- many of them, from the command line */
 
 static const char help[] =
@@ -155,6 +179,9 @@ static const char help[] =
     "  --backend B    host, tiled, switch or cuda (host)\n"
     "  --threads A,B  numbers of threads, at most 16 (1,2,4,16; cuda: 1)\n"
     "  --txs N        the most transactions of a block (256)\n"
+    "  --accounts N   accounts that send and are paid, at most 400 (by the seed)\n"
+    "  --slots N      slots that contracts are asked to use (by the seed)\n"
+    "  --hot P        of 100 choices, how many fall on the same (by the seed)\n"
     "  --adaptive     may also run serially where that is cheaper\n";
 
 static int usage(const char *what) {
@@ -177,7 +204,7 @@ static int run_many(int argc, char **argv) {
     uint32_t tx_max = BLOCK_TX_MAX, backend = HD_BACKEND_HOST, flags = HD_ORDERED_NEVER_SERIAL;
     const char *threads = NULL;
     block_way ways[WAY_MAX];
-    uint32_t way_cnt = 0;
+    uint32_t way_cnt = 0, pool = 0, slots = 0, hot = 0;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
             fputs(help, stdout);
@@ -196,6 +223,12 @@ static int run_many(int argc, char **argv) {
             seed = strtoull(argv[i], NULL, 10);
         else if (strcmp(name, "--txs") == 0)
             tx_max = (uint32_t)strtoul(argv[i], NULL, 10);
+        else if (strcmp(name, "--accounts") == 0)
+            pool = (uint32_t)strtoul(argv[i], NULL, 10);
+        else if (strcmp(name, "--slots") == 0)
+            slots = (uint32_t)strtoul(argv[i], NULL, 10);
+        else if (strcmp(name, "--hot") == 0)
+            hot = (uint32_t)HD_MIN(strtoul(argv[i], NULL, 10), 100u) + 1;
         else if (strcmp(name, "--threads") == 0)
             threads = argv[i];
         else if (strcmp(name, "--backend") == 0)
@@ -221,6 +254,9 @@ static int run_many(int argc, char **argv) {
                 backend_name(backend), hd_err_name(err));
         return 2;
     }
+    run.block.fixed_pool = pool;
+    run.block.fixed_slots = slots;
+    run.block.fixed_hot = hot;
     uint64_t begin_ns = hd_clock_ns();
     for (uint64_t i = 0; i < block_cnt && failed_cnt < 20; i++)
         failed_cnt += !runner_seed(&run, seed + i, tx_max);
@@ -236,6 +272,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_blocks_end_as_serial_ones_on_the_host),
         cmocka_unit_test(random_blocks_end_as_serial_ones_in_the_devices_layout),
+        cmocka_unit_test(random_blocks_conflict_as_much_as_they_are_told),
     };
     if (argc > 1 && argv[1][0] == '-')
         return run_many(argc, argv);
