@@ -157,8 +157,7 @@ static void londons_first_block_doubles_the_limit_and_starts_the_base_fee(void *
     h.gas_limit = 2 * parent.gas_limit;
     assert_int_equal(hd_header_check(&v, &h, &parent, &london, &berlin), HD_BLOCK_VALID);
     h.base_fee.w[0]++;
-    assert_int_equal(hd_header_check(&v, &h, &parent, &london, &berlin),
-                     HD_BLOCK_INVALID_BASE_FEE);
+    assert_int_equal(hd_header_check(&v, &h, &parent, &london, &berlin), HD_BLOCK_INVALID_BASE_FEE);
 }
 
 static void dao_fork_asks_for_its_extra_data_for_ten_blocks(void **state) {
@@ -241,8 +240,8 @@ static void make_family(family *f) {
         f->headers[i] = child_of(&f->headers[i + 1], &f->rules);
     for (uint32_t i = 0; i < ANCESTORS; i++) {
         assert_int_equal(hd_header_hash(&f->hashes[i], &f->headers[i]), HD_OK);
-        f->ancestors[i] = (hd_ancestor){
-            .header = &f->headers[i], .hash = &f->hashes[i], .rules = &f->rules};
+        f->ancestors[i] =
+            (hd_ancestor){.header = &f->headers[i], .hash = &f->hashes[i], .rules = &f->rules};
     }
     f->b.header = child_of(&f->headers[0], &f->rules);
 }
