@@ -95,7 +95,12 @@ if(TARGET heddle_cli)
     hd_add_suite(mainnet-blocks mainnet-blocks/blocks replay)
     hd_add_suite(mainnet-blocks-serial mainnet-blocks/blocks replay --serial)
     hd_add_suite(mainnet-witnesses mainnet-blocks/blocks @test_witness.sh)
+    hd_add_suite(eest-bt-serial eest-bt blocktest --serial)
+    hd_add_suite(eest-bt eest-bt blocktest)
+    hd_add_suite(bt-serial bt blocktest --serial)
+    hd_add_suite(bt bt blocktest)
     # A suite uses all cores itself: two at a time would only fight for them.
     set_tests_properties(suite.gst suite.gst-constantinople suite.eest-state suite.step-traces
-        suite.precompiles PROPERTIES RUN_SERIAL ON)
+        suite.precompiles suite.eest-bt-serial suite.eest-bt suite.bt-serial suite.bt
+        suite.mainnet-blocks suite.mainnet-witnesses PROPERTIES RUN_SERIAL ON)
 endif()

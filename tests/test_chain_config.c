@@ -77,9 +77,17 @@ static void name_of_a_transition_changes_at_its_place(void **state) {
 static void unknown_name_is_refused(void **state) {
     (void)state;
     static const char *const names[] = {
-        "",          "Amsterdam",          "BerlinToLondon",      "BerlinToLondonAt",
-        "ToAt5",     "BerlinToLondonAt5x", "BerlinToLondonAtk",   "ArrowGlacierToParisAtDiff",
-        "XToLondonAt5", "BerlinToXAt5",    "OsakaToBPO1AtTime15kk",
+        "",
+        "Amsterdam",
+        "BerlinToLondon",
+        "BerlinToLondonAt",
+        "ToAt5",
+        "BerlinToLondonAt5x",
+        "BerlinToLondonAtk",
+        "ArrowGlacierToParisAtDiff",
+        "XToLondonAt5",
+        "BerlinToXAt5",
+        "OsakaToBPO1AtTime15kk",
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         hd_chain_config config;

@@ -139,6 +139,19 @@ hd_err hd_block_roots(hd_block *b) {
     return err == HD_OK ? hd_block_finish(b) : err;
 }
 
+hd_err hd_block_seal(hd_block *b, const hd_block_result *r, const hd_chain_rules *rules) {
+    hd_header *h = &b->header;
+    h->gas_used = r->gas_used;
+    h->receipts_root = r->receipts_root;
+    h->state_root = r->state_root;
+    memcpy(h->bloom, r->bloom, sizeof h->bloom);
+    if (rules->fork >= HD_FORK_CANCUN)
+        h->blob_gas_used = r->blob_gas_used;
+    if (rules->fork >= HD_FORK_PRAGUE)
+        h->requests_hash = r->requests_hash;
+    return hd_block_roots(b);
+}
+
 /* ---- senders ---- */
 
 typedef struct {
