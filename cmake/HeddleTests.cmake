@@ -51,6 +51,15 @@ foreach(file IN LISTS test_files)
     endforeach()
 endforeach()
 
+# --- many random blocks, from the command line and without cmocka: for devices elsewhere.
+add_executable(hd_rounds ${PROJECT_SOURCE_DIR}/tests/rounds.c)
+target_include_directories(hd_rounds PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
+target_link_libraries(hd_rounds PRIVATE heddle hd_flags)
+add_test(NAME rounds.a_hundred_blocks_on_as_many_threads_as_there_may_be
+    COMMAND hd_rounds --blocks 100 --seed 77 --threads 1,2,3,5,8,13,16)
+set_tests_properties(rounds.a_hundred_blocks_on_as_many_threads_as_there_may_be PROPERTIES
+    LABELS "unit;threads" TIMEOUT 600)
+
 # --- lint: style and room rules, without a build.
 find_package(Python3 COMPONENTS Interpreter)
 if(Python3_FOUND)
