@@ -238,16 +238,24 @@ static hd_err root_last(run *r) {
     return hd_state_root(&receipts_of(r->out)[cnt - 1].post_root, r->s);
 }
 
-/* A transaction may break several rules at once. What the block has no room for is named first: it
-   does not hang on any account. */
+/* A transaction may break several rules at once. They are named in the specification's order: what
+   is wrong with it by itself, then what the block has no room for, then what hangs on accounts and
+   fees. */
 static uint32_t refusal_of(const run *r, const hd_tx *tx, uint32_t status) {
     uint64_t gas_left = r->env.gas_limit - HD_MIN(r->out->gas_used, r->env.gas_limit);
     uint64_t blob_cnt = r->out->blob_gas_used / HD_EVM_BLOB_GAS + tx->blob_cnt;
-    if (tx->gas_limit > gas_left && status != HD_TX_INVALID_GAS_CAP)
+    switch (status) {
+    case HD_TX_INVALID_TYPE:
+    case HD_TX_INVALID_GAS_INTRINSIC:
+    case HD_TX_INVALID_GAS_FLOOR:
+    case HD_TX_INVALID_NONCE_MAX:
+    case HD_TX_INVALID_INITCODE_SIZE:
+    case HD_TX_INVALID_GAS_CAP: return status;
+    default: break;
+    }
+    if (tx->gas_limit > gas_left)
         return HD_TX_INVALID_GAS_BLOCK;
-    if (tx->blob_cnt && blob_cnt > r->env.blob_cnt_max && status != HD_TX_INVALID_TYPE)
-        return HD_TX_INVALID_BLOB_COUNT;
-    return status;
+    return tx->blob_cnt && blob_cnt > r->env.blob_cnt_max ? HD_TX_INVALID_BLOB_COUNT : status;
 }
 
 static hd_err keep_receipt(void *ctx, uint32_t tx_idx, const hd_receipt *x,
