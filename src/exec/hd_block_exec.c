@@ -288,13 +288,24 @@ static hd_err keep_receipt(void *ctx, uint32_t tx_idx, const hd_receipt *x,
     return err == HD_OK ? hd_buf_append(&out->receipts, &kept, sizeof kept) : err;
 }
 
+/* The first transaction whose gas limit no backend takes (go-ethereum has 64 bits with a sign in
+   places): a batch with it would be refused as a whole. No block has room for it either. */
+static uint32_t find_too_much_gas(const run *r) {
+    uint32_t i = 0;
+    while (i < r->b->tx_cnt && hd_block_txs(r->b)[i].gas_limit <= INT64_MAX)
+        i++;
+    return i;
+}
+
 static hd_err run_transactions(run *r) {
     const hd_block_exec_options *o = r->options;
+    uint32_t tx_cnt = find_too_much_gas(r);
+    hd_err err = HD_OK;
     hd_sequence seq = {.txs = hd_block_txs(r->b),
                        .envs = &r->env,
                        .data = r->b->data.data,
                        .data_sz = r->b->data.sz,
-                       .tx_cnt = r->b->tx_cnt,
+                       .tx_cnt = tx_cnt,
                        .env_cnt = 1,
                        .chunk_cnt = is_rooted(r) ? 1 : o->chunk_cnt,
                        .flags = is_rooted(r) ? 0 : o->ordered_flags,
@@ -303,9 +314,13 @@ static hd_err run_transactions(run *r) {
                        .blockhash_ctx = o->blockhash_ctx,
                        .receipt = keep_receipt,
                        .receipt_ctx = r};
-    if (r->b->tx_cnt == 0)
-        return HD_OK;
-    hd_err err = hd_exec_ordered(o->exec, r->s, &seq, &r->out->stats);
+    if (tx_cnt)
+        err = hd_exec_ordered(o->exec, r->s, &seq, &r->out->stats);
+    if (err == HD_OK && tx_cnt < r->b->tx_cnt) {
+        const hd_tx *tx = &hd_block_txs(r->b)[tx_cnt];
+        uint32_t status = hd_tx_check(tx, r->b->data.data, r->rules->fork);
+        return refuse_tx(r, tx_cnt, refusal_of(r, tx, status));
+    }
     return err == HD_OK ? root_last(r) : err;
 }
 
