@@ -401,8 +401,8 @@ static hd_err make_roots(run *r) {
     }
     for (size_t i = 0; i < 3; i++)
         requests[i] = hd_buf_span(&out->requests[i]);
-    if (r->rules->fork >= HD_FORK_PRAGUE)
-        hd_requests_hash(&out->requests_hash, requests, 3);
+    if (err == HD_OK && r->rules->fork >= HD_FORK_PRAGUE)
+        err = hd_requests_hash(&out->requests_hash, requests, 3);
     if (err == HD_OK && !(r->options->flags & HD_BLOCK_EXEC_NO_STATE_ROOT))
         err = hd_state_root(&out->state_root, r->s);
     return err;

@@ -196,9 +196,9 @@ static hd_err read_tail(hd_block *b, hd_msg *msg, const hd_chain_rules *rules, h
         if (err == HD_OK)
             err = find_fixed(h->beacon_root.b, 32, msg, val, "parentBeaconBlockRoot");
     }
-    if (rules->fork >= HD_FORK_PRAGUE) {
+    if (err == HD_OK && rules->fork >= HD_FORK_PRAGUE) {
         h->field_cnt = HD_HEADER_FIELDS_PRAGUE;
-        hd_requests_hash(&h->requests_hash, NULL, 0);
+        err = hd_requests_hash(&h->requests_hash, NULL, 0);
     }
     return err;
 }
