@@ -57,8 +57,9 @@ static const hd_cli_spec spec = {
     "[OPTION...] NAME...",
     "Measure: a generated workload (see --list), `evm` for the public evm-benchmarks or `evm:TEXT` "
     "for\n"
-    "those whose names hold TEXT, `blocks` or `blocks:NAME` for whole blocks of a gigagas, `recover`\n"
-    "for signatures, or `all` workloads. Results are checked before they are timed.",
+    "those whose names hold TEXT, `blocks` or `blocks:NAME` for whole blocks of a gigagas, "
+    "`recover`\n"
+    "`recover` for signatures, or `all` workloads. Results are checked before they are timed.",
     "heddle bench erc20 --n 100000 --threads 2",
     options,
     sizeof options / sizeof options[0]};
