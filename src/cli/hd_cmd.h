@@ -16,6 +16,8 @@
     X("rlptest", hd_cmd_rlptest, "run official RLP tests") \
     X("difficultytest", hd_cmd_difficultytest, "run official difficulty tests") \
     X("precompiletest", hd_cmd_precompiletest, "run go-ethereum's precompile vectors") \
+    X("replay", hd_cmd_replay, "execute main network blocks with the state before them") \
+    X("witness", hd_cmd_witness, "write the state that blocks look at, and prove it enough") \
     X("bench", hd_cmd_bench, "measure executions a second on each backend") \
     X("devices", hd_cmd_devices, "list the backends and GPUs that can be used")
 
