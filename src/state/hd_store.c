@@ -16,8 +16,9 @@
 #include "state/hd_store_internal.h"
 
 #define LOCK_FILE "heddle.lock"
-#define UNSYNCED_FILE "unsynced" /* names the boot during which commits did not wait for the disk \
-                                  */
+#define UNSYNCED_FILE \
+    "unsynced" /* names the boot during which commits did not wait for the disk \
+                */
 #define CREATING_DIR "creating"
 #define READERS_MAX 1024u
 #define BOOT_ID_SZ 36u

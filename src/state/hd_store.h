@@ -152,8 +152,9 @@ size_t hd_store_batch_sz(const hd_store_batch *b); /* bytes collected */
 
 #define HD_STORE_DELETED \
     1u /* the account and all its storage are gone; the other values do not count */
-#define HD_STORE_WIPED 2u /* storage from before is gone; slots that follow are added to nothing \
-                           */
+#define HD_STORE_WIPED \
+    2u /* storage from before is gone; slots that follow are added to nothing \
+        */
 
 typedef struct {
     hd_address addr;

@@ -98,11 +98,11 @@ static uint32_t trim(uint8_t word[32], hd_u256 x) {
     return hd_u256_byte_len(x);
 }
 
-void hd_store_put_slot(hd_store_batch *b, const hd_address *addr, hd_u256 key, hd_u256 value) {
+void hd_store_put_slot_hashed(hd_store_batch *b, const hd_hash *owner, const hd_hash *key_hash,
+                              hd_u256 key, hd_u256 value) {
     uint8_t path[64], record[64], word[32];
-    hd_hash owner = hd_store_address_hash(addr), key_hash = hd_store_key_hash(key);
-    memcpy(path, owner.b, 32);
-    memcpy(path + 32, key_hash.b, 32);
+    memcpy(path, owner->b, 32);
+    memcpy(path + 32, key_hash->b, 32);
     if (hd_u256_is_zero(value)) {
         hd_store_batch_delete(b, HD_STORE_DB_SLOTS, hd_store_span(path, sizeof path));
         return;
@@ -112,6 +112,11 @@ void hd_store_put_slot(hd_store_batch *b, const hd_address *addr, hd_u256 key, h
     memcpy(record + 32, word + 32 - sz, sz);
     hd_store_batch_put(b, HD_STORE_DB_SLOTS, hd_store_span(path, sizeof path),
                        hd_store_span(record, 32 + sz));
+}
+
+void hd_store_put_slot(hd_store_batch *b, const hd_address *addr, hd_u256 key, hd_u256 value) {
+    hd_hash owner = hd_store_address_hash(addr), key_hash = hd_store_key_hash(key);
+    hd_store_put_slot_hashed(b, &owner, &key_hash, key, value);
 }
 
 void hd_store_put_state(hd_store_batch *b, const hd_store_account_change *accounts,
@@ -195,16 +200,23 @@ void hd_store_put_undo(hd_store_batch *b, uint64_t number, const hd_hash *hash, 
     hd_store_batch_put(b, HD_STORE_DB_UNDO, block_key(key, number, hash), data);
 }
 
-void hd_store_put_block(hd_store_batch *b, const hd_store_block *block) {
-    uint8_t key_bytes[40], number[8], word[32];
-    hd_span key = block_key(key_bytes, block->number, &block->hash);
-    hd_store_be64(number, block->number);
-    uint32_t sz = trim(word, block->total_difficulty);
-    hd_store_batch_put(b, HD_STORE_DB_HEADERS, key, block->header);
-    hd_store_batch_put(b, HD_STORE_DB_BODIES, key, block->body);
+void hd_store_put_header(hd_store_batch *b, uint64_t number, const hd_hash *hash,
+                         hd_u256 total_difficulty, hd_span header) {
+    uint8_t key_bytes[40], record[8], word[32];
+    hd_span key = block_key(key_bytes, number, hash);
+    hd_store_be64(record, number);
+    uint32_t sz = trim(word, total_difficulty);
+    hd_store_batch_put(b, HD_STORE_DB_HEADERS, key, header);
     hd_store_batch_put(b, HD_STORE_DB_DIFFICULTY, key, hd_store_span(word + 32 - sz, sz));
-    hd_store_batch_put(b, HD_STORE_DB_NUMBERS, hd_store_span(block->hash.b, 32),
-                       hd_store_span(number, sizeof number));
+    hd_store_batch_put(b, HD_STORE_DB_NUMBERS, hd_store_span(hash->b, 32),
+                       hd_store_span(record, sizeof record));
+}
+
+void hd_store_put_block(hd_store_batch *b, const hd_store_block *block) {
+    uint8_t key_bytes[40];
+    hd_span key = block_key(key_bytes, block->number, &block->hash);
+    hd_store_put_header(b, block->number, &block->hash, block->total_difficulty, block->header);
+    hd_store_batch_put(b, HD_STORE_DB_BODIES, key, block->body);
     if (block->receipts.sz)
         hd_store_batch_put(b, HD_STORE_DB_RECEIPTS, key, block->receipts);
     if (block->undo.sz)

@@ -142,6 +142,11 @@ hd_err hd_store_rooter_root(hd_hash *out, hd_store_rooter *x);
 /* ---- what the batch holds */
 void hd_store_batch_put(hd_store_batch *b, uint32_t db, hd_span key, hd_span value);
 void hd_store_batch_delete(hd_store_batch *b, uint32_t db, hd_span key);
+/* A slot whose hashes are known; a header without its block. */
+void hd_store_put_slot_hashed(hd_store_batch *b, const hd_hash *owner, const hd_hash *key_hash,
+                              hd_u256 key, hd_u256 value);
+void hd_store_put_header(hd_store_batch *b, uint64_t number, const hd_hash *hash,
+                         hd_u256 total_difficulty, hd_span header);
 /* Every record whose key begins so. */
 void hd_store_batch_delete_prefix(hd_store_batch *b, uint32_t db, hd_span prefix);
 
