@@ -13,6 +13,7 @@
 #include "cli/hd_trace_json.h"
 #include "crypto/hd_keccak.h"
 #include "evm/hd_decimal.h"
+#include "exec/hd_genesis.h"
 
 #define FAIL(run, code, ...) (hd_msg_set(&(run)->out->msg, __VA_ARGS__), (code))
 
@@ -482,10 +483,11 @@ static int pay_withdrawals(hd_t8n_run_state *r) {
 }
 
 static int collect_deposits(hd_t8n_run_state *r) {
+    hd_address deposit_contract = hd_deposit_contract_address();
     const hd_log_entry *logs = (const hd_log_entry *)(const void *)r->logs.data;
     for (size_t i = 0; i < r->logs.sz / sizeof *logs; i++) {
         hd_msg why = {""};
-        if (!hd_deposit_is_log(&logs[i]))
+        if (!hd_deposit_is_log(&logs[i], &deposit_contract))
             continue;
         hd_err err = hd_deposit_parse(&r->requests[HD_REQUEST_DEPOSIT], &why,
                                       logs[i].data_sz ? r->log_bytes.data + logs[i].data_off : NULL,
@@ -544,7 +546,7 @@ static int fail_json(hd_t8n_run_state *r, hd_err err, const char *what) {
 
 static int read_input(hd_t8n_run_state *r, const hd_t8n_input *in) {
     hd_msg *msg = &r->out->msg;
-    hd_err err = hd_t8n_alloc_read(r->state, msg, in->alloc);
+    hd_err err = hd_genesis_alloc_read(r->state, msg, in->alloc);
     if (err != HD_OK)
         return fail_json(r, err, "alloc");
     err = hd_t8n_env_read(&r->env, msg, in->env);
@@ -555,7 +557,7 @@ static int read_input(hd_t8n_run_state *r, const hd_t8n_input *in) {
                     "failed constructing chain configuration: unsupported fork \"%.100s\"",
                     r->options->fork);
     if (in->blob_params.obj) {
-        err = hd_t8n_blobs_read(&r->rules.blobs, msg, in->blob_params);
+        err = hd_blob_params_read(&r->rules.blobs, msg, in->blob_params);
         if (err != HD_OK)
             return fail_json(r, err, "blobParams");
     }

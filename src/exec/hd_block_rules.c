@@ -244,13 +244,12 @@ hd_tx hd_system_call(hd_address to, uint64_t data_off, uint32_t data_sz) {
 
 /* ---- requests ---- */
 
-int hd_deposit_is_log(const hd_log_entry *log) {
+int hd_deposit_is_log(const hd_log_entry *log, const hd_address *contract) {
     static const uint8_t topic[32] = {0x64, 0x9b, 0xbc, 0x62, 0xd0, 0xe3, 0x13, 0x42,
                                       0xaf, 0xea, 0x4e, 0x5c, 0xd8, 0x2d, 0x40, 0x49,
                                       0xe7, 0xe1, 0xee, 0x91, 0x2f, 0xc0, 0x88, 0x9a,
                                       0xa7, 0x90, 0x80, 0x3b, 0xe3, 0x90, 0x38, 0xc5};
-    hd_address deposit = hd_deposit_contract_address();
-    return log->topic_cnt > 0 && memcmp(log->addr.b, deposit.b, sizeof deposit.b) == 0 &&
+    return log->topic_cnt > 0 && memcmp(log->addr.b, contract->b, sizeof contract->b) == 0 &&
            memcmp(log->topics[0].b, topic, sizeof topic) == 0;
 }
 

@@ -87,8 +87,9 @@ hd_tx hd_system_call(hd_address to, uint64_t data_off, uint32_t data_sz);
 #define HD_REQUEST_CONSOLIDATION 2u
 #define HD_DEPOSIT_SZ 192u
 
-/* hd_deposit_is_log: 1 when the log is the deposit contract's deposit event. */
-int hd_deposit_is_log(const hd_log_entry *log);
+/* hd_deposit_is_log: 1 when the log is a deposit event of the contract, which each chain's
+   configuration names. */
+int hd_deposit_is_log(const hd_log_entry *log, const hd_address *contract);
 /* hd_deposit_parse appends the HD_DEPOSIT_SZ bytes of a deposit event's data to out. HD_ERR_FORMAT
    with msg when the layout is not the deposit contract's (EIP-6110: the block is invalid). */
 hd_err hd_deposit_parse(hd_buf *out, hd_msg *msg, const uint8_t *data, size_t data_sz);
