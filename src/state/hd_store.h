@@ -199,6 +199,7 @@ void hd_store_put_block(hd_store_batch *b, const hd_store_block *block);
 /* Parts of a block that come later (a side chain's block that became canonical). */
 void hd_store_put_receipts(hd_store_batch *b, uint64_t number, const hd_hash *hash, hd_span data);
 void hd_store_put_undo(hd_store_batch *b, uint64_t number, const hd_hash *hash, hd_span data);
+void hd_store_delete_undo(hd_store_batch *b, uint64_t number, const hd_hash *hash);
 
 /* The chain's indexes: on the way to a block (and NULL: no block has that number any more). */
 void hd_store_put_canonical(hd_store_batch *b, uint64_t number, const hd_hash *hash);

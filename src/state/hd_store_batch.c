@@ -200,6 +200,11 @@ void hd_store_put_undo(hd_store_batch *b, uint64_t number, const hd_hash *hash, 
     hd_store_batch_put(b, HD_STORE_DB_UNDO, block_key(key, number, hash), data);
 }
 
+void hd_store_delete_undo(hd_store_batch *b, uint64_t number, const hd_hash *hash) {
+    uint8_t key[40];
+    hd_store_batch_delete(b, HD_STORE_DB_UNDO, block_key(key, number, hash));
+}
+
 void hd_store_put_header(hd_store_batch *b, uint64_t number, const hd_hash *hash,
                          hd_u256 total_difficulty, hd_span header) {
     uint8_t key_bytes[40], record[8], word[32];
