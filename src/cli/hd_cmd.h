@@ -7,6 +7,7 @@
     X("demo", hd_cmd_demo, "run a showcase: a token, many transfers, every backend") \
     X("run", hd_cmd_run, "run bytecode and print what it did") \
     X("statetest", hd_cmd_statetest, "run official state tests") \
+    X("blocktest", hd_cmd_blocktest, "run official blockchain tests") \
     X("tracetest", hd_cmd_tracetest, "compare step traces with go-ethereum's") \
     X("t8n", hd_cmd_t8n, "state transition tool, as go-ethereum's evm t8n") \
     X("t8n-server", hd_cmd_t8n_server, "t8n over HTTP") \

@@ -398,7 +398,7 @@ static void run_file(void *ctx, size_t idx, uint32_t worker_idx) {
     if (err != HD_OK)
         hd_cli_put_bad(&su->parts[idx], "%s", msg.text);
     for (hd_json_iter it = hd_json_begin(root); err == HD_OK && hd_json_next(&it);) {
-        hd_cli_case_name named = {it.key, path, "", {0, 0, 0}};
+        hd_cli_case_name named = {it.key, path, "", {0, 0, 0}, 0};
         if (su->name && !strstr(it.key, su->name))
             continue;
         if (run_test(su, &su->workers[worker_idx], &su->parts[idx], &msg, &named, it.val) != HD_OK)
