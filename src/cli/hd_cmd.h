@@ -16,6 +16,8 @@
     X("rlptest", hd_cmd_rlptest, "run official RLP tests") \
     X("difficultytest", hd_cmd_difficultytest, "run official difficulty tests") \
     X("precompiletest", hd_cmd_precompiletest, "run go-ethereum's precompile vectors") \
+    X("import", hd_cmd_import, "import a chain of blocks into a store") \
+    X("export", hd_cmd_export, "export a store's blocks or a snapshot of its state") \
     X("bench", hd_cmd_bench, "measure executions a second on each backend") \
     X("devices", hd_cmd_devices, "list the backends and GPUs that can be used")
 
