@@ -1,4 +1,5 @@
-/* hd_cmd_export.c - `heddle export`: a store's canonical blocks in RLP, or a snapshot of its state. */
+/* hd_cmd_export.c - `heddle export`: a store's canonical blocks in RLP, or a snapshot of its state.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

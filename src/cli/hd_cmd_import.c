@@ -1,4 +1,5 @@
-/* hd_cmd_import.c - `heddle import`: blocks into a store, each validated, executed and committed. */
+/* hd_cmd_import.c - `heddle import`: blocks into a store, each validated, executed and committed.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,12 +49,12 @@ static const hd_cli_spec spec = {
     "import",
     "--datadir DIR [OPTION...] [FILE...]",
     "Import blocks: FILEs hold them in RLP one after the other (\"-\": standard input). Each is\n"
-    "validated, executed and committed at once, so that an import may end at any time and be begun\n"
-    "again; blocks that are known are passed over. A block of another branch reorganises the chain\n"
-    "where the fork choice says so. Without a FILE the store is checked and its head printed. Exit "
-    "status:\n"
-    " 0 all blocks are in the store, 1 one was refused,\n"
-    "2 usage or unreadable input.",
+    "validated, executed and committed at once, so that an import may end at any time and be "
+    "begun\n"
+    "again; blocks that are known are passed over. A block of another branch reorganises the "
+    "chain\n"
+    "where the fork choice says so. Without a FILE the store is checked and its head printed.\n"
+    "Exit status: 0 all blocks are in the store, 1 one was refused, 2 usage or unreadable input.",
     "heddle import --datadir chain --genesis genesis.json chain.rlp",
     options,
     sizeof options / sizeof options[0]};
@@ -190,7 +191,8 @@ static int start_new(importer *x) {
     hd_buf text;
     int status = HD_EXIT_OK;
     if (!x->args.genesis) {
-        fprintf(stderr, "heddle import: %s: the store is empty: --genesis or --snapshot is needed\n",
+        fprintf(stderr,
+                "heddle import: %s: the store is empty: --genesis or --snapshot is needed\n",
                 x->args.dir);
         return HD_EXIT_USAGE;
     }
@@ -317,8 +319,8 @@ static int import_block(importer *x, const char *path, uint64_t off, hd_span rlp
     if (err != HD_OK) {
         const hd_msg *msg = hd_chain_disk_msg(x->disk);
         hd_progress_end(&x->progress);
-        return refuse(path, off, b, msg->text[0] && err != HD_ERR_NOMEM ? msg->text
-                                                                        : hd_err_name(err));
+        return refuse(path, off, b,
+                      msg->text[0] && err != HD_ERR_NOMEM ? msg->text : hd_err_name(err));
     }
     if (verdict.status != HD_BLOCK_VALID)
         return refuse(path, off, b, verdict.msg.text);
@@ -355,8 +357,8 @@ static void print_summary(const importer *x) {
     printf("imported %llu blocks (%llu known, %llu reorganisations), %llu transactions, "
            "%.3f Mgas in %.3f s, %.1f Mgas/s\nhead %llu ",
            (unsigned long long)x->block_cnt, (unsigned long long)x->known_cnt,
-           (unsigned long long)x->reorg_cnt, (unsigned long long)x->tx_cnt, (double)x->gas / 1e6,
-           s, s > 0 ? (double)x->gas / 1e6 / s : 0.0, (unsigned long long)head->header.number);
+           (unsigned long long)x->reorg_cnt, (unsigned long long)x->tx_cnt, (double)x->gas / 1e6, s,
+           s > 0 ? (double)x->gas / 1e6 / s : 0.0, (unsigned long long)head->header.number);
     print_hash(stdout, &head->hash);
     fputs(" state root ", stdout);
     print_hash(stdout, &head->header.state_root);

@@ -22,9 +22,9 @@ struct hd_chain_disk {
     hd_store_batch *batch;
     fresh *blocks;
     size_t block_cnt, block_cap;
-    hd_undo touched; /* what the pushes and pops since the last commit changed */
-    hd_undo undo;    /* scratch */
-    hd_buf bytes;    /* scratch */
+    hd_undo touched;   /* what the pushes and pops since the last commit changed */
+    hd_undo undo;      /* scratch */
+    hd_buf bytes;      /* scratch */
     hd_hash committed; /* the head of the last commit */
     uint32_t is_moved; /* the state was moved since the last commit */
     hd_msg msg;
@@ -229,14 +229,14 @@ static hd_err put_block(void *ctx, const hd_chain_entry *entry, hd_span rlp) {
 }
 
 static hd_err touch(hd_chain_disk *d, const hd_undo *undo) {
-    hd_err err =
-        hd_buf_append(&d->touched.accounts, undo->accounts.data, undo->accounts.sz);
+    hd_err err = hd_buf_append(&d->touched.accounts, undo->accounts.data, undo->accounts.sz);
     return err == HD_OK ? hd_buf_append(&d->touched.slots, undo->slots.data, undo->slots.sz) : err;
 }
 
 static hd_err put_receipts(hd_chain_disk *d, const hd_chain_entry *entry,
                            const hd_block_result *result, uint32_t tx_cnt) {
-    const hd_block_receipt *receipts = (const hd_block_receipt *)(const void *)result->receipts.data;
+    const hd_block_receipt *receipts =
+        (const hd_block_receipt *)(const void *)result->receipts.data;
     hd_buf *out = &d->bytes, one;
     hd_err err = HD_OK;
     hd_buf_init(&one);

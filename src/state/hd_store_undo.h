@@ -14,12 +14,13 @@ hd_err hd_undo_encode(hd_buf *out, const hd_undo *undo);
 hd_err hd_undo_decode(hd_undo *out, hd_span in);
 
 /* hd_store_teach gives the state those codes that undoing will need and that it does not know: a
-   state that was loaded knows only the codes of the accounts that are there. HD_ERR_CORRUPT with msg
-   when the store has not got one either, HD_ERR_NOMEM. */
+   state that was loaded knows only the codes of the accounts that are there. HD_ERR_CORRUPT with
+   msg when the store has not got one either, HD_ERR_NOMEM. */
 hd_err hd_store_teach(hd_state *s, hd_msg *msg, hd_store_read *r, const hd_undo *undo);
 
-/* hd_store_put_changed writes every account and slot that the compacted record names as it is in the
-   state now, with the codes that are new: the difference between the record's state and this one. */
+/* hd_store_put_changed writes every account and slot that the compacted record names as it is in
+   the state now, with the codes that are new: the difference between the record's state and this
+   one. */
 void hd_store_put_changed(hd_store_batch *b, const hd_state *s, const hd_undo *undo);
 
 #endif
