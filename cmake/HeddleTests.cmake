@@ -103,7 +103,11 @@ if(TARGET heddle_cli)
     hd_add_suite(precompiles precompiles precompiletest)
     hd_add_suite(step-traces step-traces tracetest)
     hd_add_suite(t8n t8n @t8n_cases.sh)
+    hd_add_suite(eest-bt-serial eest-bt blocktest --serial)
+    hd_add_suite(eest-bt eest-bt blocktest)
+    hd_add_suite(bt-serial bt blocktest --serial)
+    hd_add_suite(bt bt blocktest)
     # A suite uses all cores itself: two at a time would only fight for them.
     set_tests_properties(suite.gst suite.gst-constantinople suite.eest-state suite.step-traces
-        suite.precompiles PROPERTIES RUN_SERIAL ON)
+        suite.precompiles suite.eest-bt-serial suite.eest-bt suite.bt-serial suite.bt PROPERTIES RUN_SERIAL ON)
 endif()

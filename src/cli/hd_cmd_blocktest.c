@@ -377,8 +377,10 @@ int hd_cmd_blocktest(int argc, char **argv) {
     static const hd_cli_spec spec = {
         "blocktest",
         "[OPTION...] PATH...",
-        "Runs blockchain tests (files, or folders of .json files): every block is imported, invalid\n"
-        "ones must be refused, and the last block and its state must be those of the test. Standard\n"
+        "Runs blockchain tests (files, or folders of .json files): every block is imported, "
+        "invalid\n"
+        "ones must be refused, and the last block and its state must be those of the test. "
+        "Standard\n"
         "output: one JSON array, one object a test. Exit status: 0 all passed, 1 a test failed,\n"
         "2 usage, unreadable input, no test, or no device.",
         "heddle blocktest --serial --threads 2 BlockchainTests/ValidBlocks",

@@ -102,9 +102,8 @@ static hd_err say_field(hd_msg *msg, const reader *r) {
 
 /* Fields that forks appended; field_cnt counts those that are there. */
 static void get_tail(reader *r, hd_header *h) {
-    static const char *const names[] = {"baseFeePerGas",         "withdrawalsRoot",
-                                        "blobGasUsed",           "excessBlobGas",
-                                        "parentBeaconBlockRoot", "requestsHash"};
+    static const char *const names[] = {"baseFeePerGas", "withdrawalsRoot",       "blobGasUsed",
+                                        "excessBlobGas", "parentBeaconBlockRoot", "requestsHash"};
     h->field_cnt = HD_HEADER_FIELDS_FRONTIER;
     for (uint32_t i = 0; r->err == HD_OK && i < 6 && !hd_rlp_iter_is_end(&r->iter); i++) {
         switch (i) {

@@ -8,6 +8,7 @@
 #include "base/hd_clock.h"
 #include "base/hd_hex.h"
 #include "exec/hd_dao_fork.h"
+#include "exec/hd_system_calls.h"
 #include "state/hd_trie.h"
 
 /* One execution. is_refused says that the verdict, not the machine, ended it. */
@@ -18,7 +19,7 @@ typedef struct {
     const hd_block *b;
     const hd_chain_rules *rules;
     const hd_block_exec_options *options;
-    hd_exec *host;      /* runs system calls */
+    hd_system_host host;
     hd_results results; /* of a system call */
     hd_env env;
     int is_refused;
@@ -139,6 +140,19 @@ hd_err hd_block_roots(hd_block *b) {
     return err == HD_OK ? hd_block_finish(b) : err;
 }
 
+hd_err hd_block_seal(hd_block *b, const hd_block_result *r, const hd_chain_rules *rules) {
+    hd_header *h = &b->header;
+    h->gas_used = r->gas_used;
+    h->receipts_root = r->receipts_root;
+    h->state_root = r->state_root;
+    memcpy(h->bloom, r->bloom, sizeof h->bloom);
+    if (rules->fork >= HD_FORK_CANCUN)
+        h->blob_gas_used = r->blob_gas_used;
+    if (rules->fork >= HD_FORK_PRAGUE)
+        h->requests_hash = r->requests_hash;
+    return hd_block_roots(b);
+}
+
 /* ---- senders ---- */
 
 typedef struct {
@@ -180,12 +194,13 @@ hd_err hd_block_recover(hd_block_verdict *verdict, hd_block *b, const hd_chain_r
     return err;
 }
 
-/* ---- system calls ---- */
+/* ---- before the transactions ---- */
 
 hd_env hd_block_env(const hd_header *h, const hd_chain_rules *rules) {
     hd_env env;
     memset(&env, 0, sizeof env);
-    env.difficulty = rules->flags & HD_RULES_MERGED ? hd_u256_load_be(h->mix_hash.b) : h->difficulty;
+    env.difficulty =
+        rules->flags & HD_RULES_MERGED ? hd_u256_load_be(h->mix_hash.b) : h->difficulty;
     env.base_fee = h->base_fee;
     if (rules->fork >= HD_FORK_CANCUN)
         env.blob_base_fee = hd_blob_fee(h->excess_blob_gas, rules->blobs.update_fraction);
@@ -199,56 +214,19 @@ hd_env hd_block_env(const hd_header *h, const hd_chain_rules *rules) {
     return env;
 }
 
-/* Its receipt is then r->results.receipts[0]. */
-static hd_err call_system(run *r, hd_address to, const uint8_t *data, uint32_t data_sz) {
-    hd_world world;
-    hd_env env = r->env;
-    hd_tx tx = hd_system_call(to, 0, data_sz);
-    env.gas_limit = HD_SYSTEM_CALL_GAS;
-    env.flags = HD_ENV_NO_TX_GAS_CAP;
-    tx.chain_id = env.chain_id;
-    hd_state_world(&world, r->s);
-    hd_batch batch = {.worlds = &world,
-                      .envs = &env,
-                      .txs = &tx,
-                      .data = data,
-                      .data_sz = data_sz,
-                      .world_cnt = 1,
-                      .env_cnt = 1,
-                      .tx_cnt = 1,
-                      .blockhash = r->options->blockhash,
-                      .blockhash_ctx = r->options->blockhash_ctx};
-    hd_err err = hd_exec_run(r->host, &r->results, &batch);
-    if (err != HD_OK)
-        return err;
-    hd_receipt receipt = r->results.receipts[0];
-    if (receipt.status > HD_TX_HALT && receipt.status < HD_TX_INVALID)
-        return HD_ERR_NOMEM;
-    /* A system call pays nobody, so it does not touch the coinbase either. */
-    receipt.flags |= HD_RECEIPT_FEE_PAID;
-    return hd_state_apply(r->s, &receipt, r->results.accounts, r->results.slots, r->results.bytes,
-                          &r->env.coinbase, r->rules->fork);
-}
-
-/* EIP-4788 and EIP-2935: whether the contract is there, and what becomes of the call, does not
-   matter. */
 static hd_err begin_block(run *r) {
     const hd_header *h = &r->b->header;
     hd_err err = HD_OK;
     if (r->rules->flags & HD_RULES_DAO_MOVE)
         err = hd_dao_fork_apply(r->s);
-    if (err == HD_OK && r->rules->fork >= HD_FORK_CANCUN)
-        err = call_system(r, hd_beacon_roots_address(), h->beacon_root.b, 32);
-    if (err == HD_OK && r->rules->fork >= HD_FORK_PRAGUE)
-        err = call_system(r, hd_history_address(), h->parent_hash.b, 32);
-    return err;
+    return err == HD_OK ? hd_system_begin(&r->results, &r->host, &h->beacon_root, &h->parent_hash)
+                        : err;
 }
 
 /* ---- transactions ---- */
 
 static int is_rooted(const run *r) {
-    return r->rules->fork < HD_FORK_BYZANTIUM &&
-           !(r->options->flags & HD_BLOCK_EXEC_NO_STATE_ROOT);
+    return r->rules->fork < HD_FORK_BYZANTIUM && !(r->options->flags & HD_BLOCK_EXEC_NO_STATE_ROOT);
 }
 
 /* Before Byzantium a receipt holds the state's root after its transaction. Receipts come before the
@@ -260,12 +238,25 @@ static hd_err root_last(run *r) {
     return hd_state_root(&receipts_of(r->out)[cnt - 1].post_root, r->s);
 }
 
-static hd_err keep_receipt(void *ctx, uint32_t tx_idx, const hd_receipt *x, const hd_results *from) {
+/* A transaction may break several rules at once. What the block has no room for is named first: it
+   does not hang on any account. */
+static uint32_t refusal_of(const run *r, const hd_tx *tx, uint32_t status) {
+    uint64_t gas_left = r->env.gas_limit - HD_MIN(r->out->gas_used, r->env.gas_limit);
+    uint64_t blob_cnt = r->out->blob_gas_used / HD_EVM_BLOB_GAS + tx->blob_cnt;
+    if (tx->gas_limit > gas_left && status != HD_TX_INVALID_GAS_CAP)
+        return HD_TX_INVALID_GAS_BLOCK;
+    if (tx->blob_cnt && blob_cnt > r->env.blob_cnt_max && status != HD_TX_INVALID_TYPE)
+        return HD_TX_INVALID_BLOB_COUNT;
+    return status;
+}
+
+static hd_err keep_receipt(void *ctx, uint32_t tx_idx, const hd_receipt *x,
+                           const hd_results *from) {
     run *r = ctx;
     const hd_tx *tx = &hd_block_txs(r->b)[tx_idx];
     hd_block_result *out = r->out;
     if (x->status >= HD_TX_INVALID)
-        return refuse_tx(r, tx_idx, x->status);
+        return refuse_tx(r, tx_idx, refusal_of(r, tx, x->status));
     hd_err err = root_last(r);
     out->gas_used += x->gas_used;
     out->blob_gas_used += (uint64_t)tx->blob_cnt * HD_EVM_BLOB_GAS;
@@ -338,48 +329,18 @@ static hd_err pay_withdrawals(run *r) {
     return err;
 }
 
-static hd_err collect_deposits(run *r) {
-    const hd_log_entry *logs = (const hd_log_entry *)(const void *)r->out->logs.data;
-    for (size_t i = 0; i < r->out->logs.sz / sizeof *logs; i++) {
-        hd_msg why = {""};
-        if (!hd_deposit_is_log(&logs[i], &r->rules->deposit_contract))
-            continue;
-        hd_err err =
-            hd_deposit_parse(&r->out->requests[HD_REQUEST_DEPOSIT], &why,
-                             logs[i].data_sz ? r->out->log_bytes.data + logs[i].data_off : NULL,
-                             logs[i].data_sz);
-        if (err == HD_ERR_FORMAT)
-            return REFUSE(r, HD_BLOCK_INVALID_DEPOSIT, "%s", why.text);
-        if (err != HD_OK)
-            return err;
-    }
-    return HD_OK;
-}
-
-static hd_err dequeue(run *r, uint32_t type, hd_address from, const char *what) {
-    hd_state_account account;
-    if (hd_state_get(&account, r->s, &from) != HD_OK || account.code_sz == 0)
-        return REFUSE(r, HD_BLOCK_INVALID_SYSTEM_EMPTY, "%s requests", what);
-    hd_err err = call_system(r, from, NULL, 0);
-    if (err != HD_OK)
-        return err;
-    const hd_receipt *receipt = &r->results.receipts[0];
-    if (receipt->status != HD_TX_SUCCESS)
-        return REFUSE(r, HD_BLOCK_INVALID_SYSTEM_CALL, "%s requests: %s", what,
-                      receipt->status == HD_TX_HALT ? hd_evm_error_name(receipt->error)
-                                                    : hd_tx_status_name(receipt->status));
-    return hd_buf_append(&r->out->requests[type], r->results.bytes + receipt->output_off,
-                         receipt->output_sz);
-}
-
 static hd_err collect_requests(run *r) {
-    hd_err err = collect_deposits(r);
-    if (err == HD_OK)
-        err = dequeue(r, HD_REQUEST_WITHDRAWAL, hd_withdrawal_requests_address(), "withdrawal");
-    if (err == HD_OK)
-        err = dequeue(r, HD_REQUEST_CONSOLIDATION, hd_consolidation_requests_address(),
-                      "consolidation");
-    return err;
+    static const char *const names[] = {"deposit", "withdrawal", "consolidation"};
+    hd_block_logs logs = {.logs = (const hd_log_entry *)(const void *)r->out->logs.data,
+                          .bytes = r->out->log_bytes.data,
+                          .log_cnt = r->out->logs.sz / sizeof(hd_log_entry)};
+    hd_requests_verdict verdict;
+    hd_err err = hd_requests_collect(r->out->requests, &verdict, &r->results, &r->host, &logs,
+                                     &r->rules->deposit_contract);
+    if (err != HD_OK || verdict.status == HD_BLOCK_VALID)
+        return err;
+    return REFUSE(r, verdict.status, "%s requests%s%s", names[verdict.type],
+                  verdict.why.text[0] ? ": " : "", verdict.why.text);
 }
 
 static hd_err end_block(run *r) {
@@ -388,9 +349,7 @@ static hd_err end_block(run *r) {
         err = pay_rewards(r);
     if (err == HD_OK && r->rules->fork >= HD_FORK_SHANGHAI)
         err = pay_withdrawals(r);
-    if (err == HD_OK && r->rules->fork >= HD_FORK_PRAGUE)
-        err = collect_requests(r);
-    return err;
+    return err == HD_OK ? collect_requests(r) : err;
 }
 
 /* ---- what the block commits to ---- */
@@ -484,7 +443,10 @@ hd_err hd_block_exec(hd_block_result *out, hd_block_verdict *verdict, hd_state *
              .b = b,
              .rules = rules,
              .options = options,
-             .host = options->exec};
+             .host = {.exec = options->exec,
+                      .state = s,
+                      .blockhash = options->blockhash,
+                      .blockhash_ctx = options->blockhash_ctx}};
     hd_err err = HD_OK;
     if (!undo)
         undo = &own;
@@ -493,11 +455,12 @@ hd_err hd_block_exec(hd_block_result *out, hd_block_verdict *verdict, hd_state *
     verdict->status = HD_BLOCK_VALID;
     verdict->msg.text[0] = 0;
     r.env = hd_block_env(&b->header, rules);
+    r.host.env = &r.env;
     /* A device is slow at a single transaction. */
     if (hd_exec_backend(options->exec) == HD_BACKEND_CUDA) {
         hd_exec_options host = {.backend = HD_BACKEND_HOST, .threads = 1};
-        r.host = NULL;
-        err = hd_exec_open(&r.host, &host);
+        r.host.exec = NULL;
+        err = hd_exec_open(&r.host.exec, &host);
         if (err != HD_OK)
             return err;
     }
@@ -513,8 +476,8 @@ hd_err hd_block_exec(hd_block_result *out, hd_block_verdict *verdict, hd_state *
             err = HD_OK;
     }
     hd_results_free(&r.results);
-    if (r.host != options->exec)
-        hd_exec_close(r.host);
+    if (r.host.exec != options->exec)
+        hd_exec_close(r.host.exec);
     hd_undo_free(&own);
     return err;
 }

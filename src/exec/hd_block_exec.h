@@ -91,7 +91,12 @@ hd_err hd_block_withdrawals_root(hd_hash *out, const hd_block *b);
    block's header, then hash and rlp_sz (hd_block_finish). */
 hd_err hd_block_roots(hd_block *b);
 
-/* Appends the receipt as it lies in the receipts trie. */
+/* hd_block_seal writes what an execution gave (with HD_BLOCK_EXEC_NO_CHECK) into the header: gas,
+   blob gas, bloom, receipts root, requests hash and state root; then the body's (hd_block_roots).
+   So a block that was put together becomes a valid one. */
+hd_err hd_block_seal(hd_block *b, const hd_block_result *r, const hd_chain_rules *rules);
+
+/* Appends the receipt as it lies in the receipts trie. HD_ERR_ABSENT: there is none. */
 hd_err hd_block_receipt_encode(hd_buf *out, const hd_block_result *r, uint32_t tx_idx);
 
 #endif

@@ -12,8 +12,8 @@ struct hd_chain {
     /* Hashes of tip and the blocks before it, by number modulo their count. */
     hd_hash hashes[HD_CHAIN_BLOCKHASH_CNT];
     uint64_t hash_number_min; /* numbers from here to tip's are in hashes */
-    hd_block block;  /* being imported */
-    hd_block redone; /* of a branch that the state is taken along */
+    hd_block block;           /* being imported */
+    hd_block redone;          /* of a branch that the state is taken along */
     hd_block_result result;
     hd_undo undo;
     hd_buf rlp;

@@ -33,8 +33,8 @@ typedef struct {
     hd_err (*get_undo)(void *ctx, hd_undo *out, const hd_hash *hash); /* out is empty */
     /* A block was accepted, on any branch. */
     hd_err (*put_block)(void *ctx, const hd_chain_entry *entry, hd_span rlp);
-    /* The state went from a block's parent to the block, or back. Only blocks on the branch that the
-       state stands on need an undo record. block and result are NULL for the genesis block. */
+    /* The state went from a block's parent to the block, or back. Only blocks on the branch that
+       the state stands on need an undo record. block and result are NULL for the genesis block. */
     hd_err (*push)(void *ctx, const hd_chain_entry *entry, const hd_undo *undo,
                    const hd_block *block, const hd_block_result *result);
     hd_err (*pop)(void *ctx, const hd_chain_entry *entry);
@@ -63,9 +63,9 @@ hd_err hd_chain_start(hd_chain *c, hd_block_verdict *verdict, const hd_block *ge
 hd_err hd_chain_resume(hd_chain *c, const hd_hash *head);
 
 /* hd_chain_import judges a block and, where it is valid, keeps it. A block that is already known is
-   valid. What does not decode is HD_BLOCK_INVALID_RLP. Errors: HD_ERR_UNSUPPORTED with the reason in
-   verdict->msg (the block lies past a fork that we do not know), those of hd_block_exec and of the
-   store, HD_ERR_CORRUPT (the store's blocks contradict each other); after any of these but
+   valid. What does not decode is HD_BLOCK_INVALID_RLP. Errors: HD_ERR_UNSUPPORTED with the reason
+   in verdict->msg (the block lies past a fork that we do not know), those of hd_block_exec and of
+   the store, HD_ERR_CORRUPT (the store's blocks contradict each other); after any of these but
    HD_ERR_UNSUPPORTED the chain must be closed. */
 hd_err hd_chain_import(hd_chain *c, hd_block_verdict *verdict, hd_span rlp);
 

@@ -8,14 +8,15 @@
 
 /* ---- what is known: in order of activation ---- */
 
-#define BLOBS_OF_FORK {0, 0, 0}
+#define BLOBS_OF_FORK \
+    { 0, 0, 0 }
 
 typedef struct {
-    const char *name;   /* the tests' */
-    const char *key;    /* go-ethereum's in genesis files; NULL: none */
-    uint64_t mainnet;   /* where it became active there */
-    uint32_t by;        /* HD_FORK_BY_... */
-    uint32_t fork;      /* HD_FORK_... */
+    const char *name; /* the tests' */
+    const char *key;  /* go-ethereum's in genesis files; NULL: none */
+    uint64_t mainnet; /* where it became active there */
+    uint32_t by;      /* HD_FORK_BY_... */
+    uint32_t fork;    /* HD_FORK_... */
     uint32_t difficulty;
     hd_blob_params blobs; /* zeros: the fork's own */
 } known_fork;
@@ -59,15 +60,40 @@ static const known_fork known[] = {
      HD_DIFFICULTY_GRAY_GLACIER, BLOBS_OF_FORK},
     {"Osaka", "osakaTime", 1764798551, HD_FORK_BY_TIME, HD_FORK_OSAKA, HD_DIFFICULTY_GRAY_GLACIER,
      BLOBS_OF_FORK},
-    {"BPO1", "bpo1Time", 1765290071, HD_FORK_BY_TIME, HD_FORK_OSAKA, HD_DIFFICULTY_GRAY_GLACIER,
+    {"BPO1",
+     "bpo1Time",
+     1765290071,
+     HD_FORK_BY_TIME,
+     HD_FORK_OSAKA,
+     HD_DIFFICULTY_GRAY_GLACIER,
      {10, 15, 8346193}},
-    {"BPO2", "bpo2Time", 1767747671, HD_FORK_BY_TIME, HD_FORK_OSAKA, HD_DIFFICULTY_GRAY_GLACIER,
+    {"BPO2",
+     "bpo2Time",
+     1767747671,
+     HD_FORK_BY_TIME,
+     HD_FORK_OSAKA,
+     HD_DIFFICULTY_GRAY_GLACIER,
      {14, 21, 11684671}},
-    {"BPO3", "bpo3Time", NEVER, HD_FORK_BY_TIME, HD_FORK_OSAKA, HD_DIFFICULTY_GRAY_GLACIER,
+    {"BPO3",
+     "bpo3Time",
+     NEVER,
+     HD_FORK_BY_TIME,
+     HD_FORK_OSAKA,
+     HD_DIFFICULTY_GRAY_GLACIER,
      {21, 32, 20609697}},
-    {"BPO4", "bpo4Time", NEVER, HD_FORK_BY_TIME, HD_FORK_OSAKA, HD_DIFFICULTY_GRAY_GLACIER,
+    {"BPO4",
+     "bpo4Time",
+     NEVER,
+     HD_FORK_BY_TIME,
+     HD_FORK_OSAKA,
+     HD_DIFFICULTY_GRAY_GLACIER,
      {14, 21, 13739630}},
-    {"BPO5", "bpo5Time", NEVER, HD_FORK_BY_TIME, HD_FORK_OSAKA, HD_DIFFICULTY_GRAY_GLACIER,
+    {"BPO5",
+     "bpo5Time",
+     NEVER,
+     HD_FORK_BY_TIME,
+     HD_FORK_OSAKA,
+     HD_DIFFICULTY_GRAY_GLACIER,
      {14, 21, 13739630}},
 };
 
@@ -78,8 +104,11 @@ static const struct {
     const char *name;
     const char *means;
 } aliases[] = {
-    {"TangerineWhistle", "EIP150"}, {"SpuriousDragon", "EIP158"}, {"Petersburg", "ConstantinopleFix"},
-    {"Dao", "Homestead"},           {"Merge", "Paris"},
+    {"TangerineWhistle", "EIP150"},
+    {"SpuriousDragon", "EIP158"},
+    {"Petersburg", "ConstantinopleFix"},
+    {"Dao", "Homestead"},
+    {"Merge", "Paris"},
 };
 
 /* Members of a config that end in Block or Time and are no fork of their own: 155 came with 158,

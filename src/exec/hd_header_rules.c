@@ -34,9 +34,10 @@ static uint32_t field_cnt_of(uint32_t fork) {
 static uint32_t check_extra(hd_block_verdict *v, const hd_header *h, const hd_chain_rules *rules) {
     if (h->extra_sz > HD_EXTRA_DATA_SZ_MAX)
         return hd_block_refuse(v, HD_BLOCK_INVALID_EXTRA_SIZE, "%" PRIu32 " bytes", h->extra_sz);
-    int is_dao = h->extra_sz == HD_DAO_EXTRA_SZ &&
-                 memcmp(h->extra, HD_DAO_EXTRA, HD_DAO_EXTRA_SZ) == 0;
-    if ((rules->flags & HD_RULES_DAO_EXTRA && !is_dao) || (rules->flags & HD_RULES_DAO_NOT && is_dao))
+    int is_dao =
+        h->extra_sz == HD_DAO_EXTRA_SZ && memcmp(h->extra, HD_DAO_EXTRA, HD_DAO_EXTRA_SZ) == 0;
+    if ((rules->flags & HD_RULES_DAO_EXTRA && !is_dao) ||
+        (rules->flags & HD_RULES_DAO_NOT && is_dao))
         return hd_block_refuse(v, HD_BLOCK_INVALID_EXTRA_DAO,
                                rules->flags & HD_RULES_DAO_EXTRA ? "\"" HD_DAO_EXTRA
                                                                    "\" is expected"
@@ -58,8 +59,9 @@ static uint32_t check_gas_limit(hd_block_verdict *v, const hd_header *h, const h
                                " is allowed",
                                h->gas_limit, base, base / 1024);
     if (h->gas_limit < HD_GAS_LIMIT_MIN)
-        return hd_block_refuse(v, HD_BLOCK_INVALID_GAS_LIMIT, "%" PRIu64 ", at least %u is expected",
-                               h->gas_limit, HD_GAS_LIMIT_MIN);
+        return hd_block_refuse(v, HD_BLOCK_INVALID_GAS_LIMIT,
+                               "%" PRIu64 ", at least %u is expected", h->gas_limit,
+                               HD_GAS_LIMIT_MIN);
     if (h->gas_limit > INT64_MAX)
         return hd_block_refuse(v, HD_BLOCK_INVALID_GAS_LIMIT, "%" PRIu64 " is above 2^63 - 1",
                                h->gas_limit);
@@ -116,9 +118,8 @@ static uint32_t check_base_fee(hd_block_verdict *v, const hd_header *h, const hd
 
 static uint32_t check_blobs(hd_block_verdict *v, const hd_header *h, const hd_header *parent,
                             const hd_chain_rules *rules) {
-    uint64_t expected =
-        hd_excess_blob_gas(parent->excess_blob_gas, parent->blob_gas_used, parent->base_fee,
-                           rules->blobs, rules->fork);
+    uint64_t expected = hd_excess_blob_gas(parent->excess_blob_gas, parent->blob_gas_used,
+                                           parent->base_fee, rules->blobs, rules->fork);
     if (h->excess_blob_gas != expected)
         return hd_block_refuse(v, HD_BLOCK_INVALID_EXCESS_BLOB_GAS,
                                "%" PRIu64 ", expected %" PRIu64, h->excess_blob_gas, expected);
@@ -146,8 +147,8 @@ uint32_t hd_header_check(hd_block_verdict *v, const hd_header *h, const hd_heade
         return status;
     if ((status = check_gas_limit(v, h, parent, rules, parent_rules)) != HD_BLOCK_VALID)
         return status;
-    status = rules->flags & HD_RULES_MERGED ? check_merged(v, h)
-                                            : check_difficulty(v, h, parent, rules);
+    status =
+        rules->flags & HD_RULES_MERGED ? check_merged(v, h) : check_difficulty(v, h, parent, rules);
     if (status == HD_BLOCK_VALID && rules->fork >= HD_FORK_LONDON)
         status = check_base_fee(v, h, parent, parent_rules);
     if (status == HD_BLOCK_VALID && rules->fork >= HD_FORK_CANCUN)

@@ -11,7 +11,7 @@ typedef struct hd_state_root_scratch hd_state_root_scratch;
 typedef struct {
     uint32_t head_ref; /* links[head_ref - 1] is its first slot; 0: none */
     uint32_t tail_ref;
-    uint32_t slot_cnt; /* slots of the present incarnation that are not zero */
+    uint32_t slot_cnt;   /* slots of the present incarnation that are not zero */
     uint32_t undo_epoch; /* equal to the state's: the attached record has this account */
 } hd_state_meta;
 
