@@ -32,7 +32,7 @@ for mode in "" --no-sync; do
     span_ms[x$mode]=$(($(now_ms) - start + 1))
 done
 "$heddle" export --datadir "$work/whole" "$work/whole.rlp"
-killed=0 lives=0 before=-1 rounds=0
+killed=0 lives=0 halfway=0 before=-1 rounds=0
 while [ "$killed" -lt "$count" ]; do
     rounds=$((rounds + 1))
     [ "$rounds" -le $((count * 20)) ] || fail "only $killed of $count kills met a running import"
@@ -40,8 +40,8 @@ while [ "$killed" -lt "$count" ]; do
     # shellcheck disable=SC2086
     import "$work/chain" $mode >"$work/log" 2>&1 &
     pid=$!
-    # A third of the time that a whole import takes, so that most chains meet several kills.
-    ms=$((RANDOM * ${span_ms[x$mode]} / 3 / 32768))
+    # Less than what a whole import takes, so that most chains meet several kills.
+    ms=$((RANDOM * ${span_ms[x$mode]} * 2 / 3 / 32768))
     sleep "$((ms / 1000)).$(printf %03d $((ms % 1000)))"
     if kill -9 $pid 2>/dev/null; then
         status=0
@@ -62,6 +62,7 @@ while [ "$killed" -lt "$count" ]; do
     [ "$number" -ge "$before" ] || fail "the head went back from $before to $number"
     before=$number
     if [ "$number" -gt 0 ]; then
+        [ "$head" = "$want" ] || halfway=$((halfway + 1))
         "$heddle" export --datadir "$work/chain" "$work/part.rlp"
         cmp -s -n "$(stat -c %s "$work/part.rlp")" "$work/part.rlp" "$work/whole.rlp" ||
             fail "blocks up to $number are not the chain's"
@@ -76,4 +77,5 @@ if [ -d "$work/chain" ]; then
     last=$(import "$work/chain" | grep '^head ')
     [ "$last" = "$want" ] || fail "the last chain ends with $last, expected $want"
 fi
-echo "crash_loop: $killed kills, $lives whole chains before the last, $want"
+[ "$count" -lt 100 ] || [ "$halfway" -gt 0 ] || fail "no kill met an import in the middle of the chain"
+echo "crash_loop: $killed kills, $halfway restarts in the middle of the chain, $((lives + 1)) whole chains, $want"
