@@ -403,7 +403,9 @@ HD_INL void hd_forest_find_slot(const hd_forest *f, uint32_t i) {
         c->leaf = hd_forest_find(f, a->trie, &c->key);
 }
 
-/* ---- 2. write ---- */
+/* ---- 2. write ----
+   Nothing is written where a change was found to be wrong, so that the driver need not look before
+   it starts this phase. */
 
 HD_INL void hd_forest_wipe(const hd_forest *f, uint32_t trie) {
     hd_forest_trie *t = &f->tries[trie];
@@ -420,6 +422,8 @@ HD_INL void hd_forest_wipe(const hd_forest *f, uint32_t trie) {
 
 HD_INL void hd_forest_write_account(const hd_forest *f, uint32_t i) {
     hd_forest_account_change *c = &f->accounts[i];
+    if (f->n->wrong)
+        return;
     if (!c->leaf) {
         if (c->flags & HD_FOREST_DELETE)
             return;
@@ -460,6 +464,8 @@ HD_INL void hd_forest_write_account(const hd_forest *f, uint32_t i) {
 HD_INL void hd_forest_write_slot(const hd_forest *f, uint32_t i) {
     hd_forest_slot_change *c = &f->slots[i];
     int is_zero = hd_forest_value_is_zero(&c->value);
+    if (f->n->wrong)
+        return;
     if (!c->leaf) {
         if (!is_zero)
             hd_forest_push(f, HD_FOREST_PENDING, i);
