@@ -303,6 +303,8 @@ static int place_order(const void *a, const void *b) {
 
 static void assert_same_store(store *a, store *b) {
     assert_int_equal(a->cnt, b->cnt);
+    if (a->cnt == 0)
+        return;
     qsort(a->nodes, a->cnt, sizeof *a->nodes, place_order);
     qsort(b->nodes, b->cnt, sizeof *b->nodes, place_order);
     for (size_t i = 0; i < a->cnt; i++) {

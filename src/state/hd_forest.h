@@ -643,12 +643,13 @@ HD_INL void hd_forest_insert(const hd_forest *f, uint32_t *at2, uint32_t i) {
         l->account = 0;
         f->slots[c].leaf = idx;
     }
-    uint32_t old = f->tries[trie].root_ref;
+    uint32_t old;
     if (parent) {
         uint32_t nibble = hd_forest_nibble(&key, f->branches[parent].depth);
         old = f->branches[parent].child[nibble];
         hd_atomic_and32(&f->branches[parent].claim, ~(1u << nibble));
     } else {
+        old = f->tries[trie].root_ref;
         hd_atomic_and32(&f->tries[trie].claim, ~1u);
     }
     l->parent = parent;
