@@ -167,7 +167,7 @@ typedef struct {
     uint32_t gone_cnt;
     uint32_t need_cnt;
     uint32_t wrong; /* HD_FOREST_BAD_CHANGE, HD_FOREST_DAMAGED */
-    uint32_t insert_cnt;
+    uint32_t reserved;
     uint32_t shrink_cnt[HD_FOREST_DEPTH_CNT]; /* branches in SHRINKING that wait, by depth */
     uint32_t bucket_cnt[HD_FOREST_BUCKETS];
     uint32_t bucket_off[HD_FOREST_BUCKETS];

@@ -39,6 +39,7 @@ struct hd_forest_cuda {
     hd_forest f;           /* pointers to device memory */
     hd_forest_counters *n; /* the host's copy, in memory that the device copies to directly */
     hd_forest_key *root;   /* likewise */
+    cudaStream_t stream;
     uint32_t *at2;
     uint32_t *addrs; /* names of the changes; NULL until they are put */
     hd_u256 *numbers;
@@ -122,13 +123,20 @@ static uint32_t grid_sz(uint32_t cnt) { return (cnt - 1) / block_sz(cnt) + 1; }
     do { \
         uint32_t launch_cnt_ = (cnt); \
         if (launch_cnt_) { \
-            kernel<<<grid_sz(launch_cnt_), block_sz(launch_cnt_)>>>((x)->f, \
-                                                                    launch_cnt_ __VA_ARGS__); \
+            kernel<<<grid_sz(launch_cnt_), block_sz(launch_cnt_), 0, (x)->stream>>>( \
+                (x)->f, launch_cnt_ __VA_ARGS__); \
             CK(cudaGetLastError()); \
         } \
     } while (0)
 
 /* ---- memory ---- */
+
+/* Copies in the stream's order, and waits. */
+static cudaError_t copy(hd_forest_cuda *x, void *to, const void *from, size_t sz,
+                        cudaMemcpyKind kind) {
+    cudaError_t e = sz ? cudaMemcpyAsync(to, from, sz, kind, x->stream) : cudaSuccess;
+    return e == cudaSuccess ? cudaStreamSynchronize(x->stream) : e;
+}
 
 /* Room for cnt elements; keep_cnt of those that are there are kept. */
 static hd_err array_room(hd_forest_cuda *x, void **p, uint64_t *cap, uint64_t cnt,
@@ -141,7 +149,7 @@ static hd_err array_room(hd_forest_cuda *x, void **p, uint64_t *cap, uint64_t cn
     void *q = NULL;
     CK(cudaMalloc(&q, next * elem_sz));
     if (keep_cnt) {
-        cudaError_t e = cudaMemcpy(q, *p, keep_cnt * elem_sz, cudaMemcpyDeviceToDevice);
+        cudaError_t e = copy(x, q, *p, keep_cnt * elem_sz, cudaMemcpyDeviceToDevice);
         if (e != cudaSuccess) {
             (void)cudaFree(q);
             CK(e);
@@ -209,10 +217,10 @@ static hd_err open_at(hd_forest_cuda *x) {
         RET(slab_room(x, k, CAP_MIN));
         x->n->top[k] = 1; /* index 0 is none, and the account trie */
     }
-    CK(cudaMemcpy(x->f.n, x->n, sizeof *x->n, cudaMemcpyHostToDevice));
+    CK(copy(x, x->f.n, x->n, sizeof *x->n, cudaMemcpyHostToDevice));
     memset(&t, 0, sizeof t);
     t.root = hd_forest_empty_root();
-    CK(cudaMemcpy(x->f.tries, &t, sizeof t, cudaMemcpyHostToDevice));
+    CK(copy(x, x->f.tries, &t, sizeof t, cudaMemcpyHostToDevice));
     return HD_OK;
 }
 
@@ -232,6 +240,10 @@ hd_err hd_forest_cuda_open(hd_forest_cuda **out) {
     else
         *out = x;
     return err;
+}
+
+void hd_forest_cuda_set_stream(hd_forest_cuda *x, void *stream) {
+    x->stream = (cudaStream_t)stream;
 }
 
 void hd_forest_cuda_close(hd_forest_cuda *x) {
@@ -290,20 +302,16 @@ hd_err hd_forest_cuda_put(hd_forest_cuda *x, const hd_forest_account_change *acc
     hd_forest_account_change *a;
     hd_forest_slot_change *s;
     RET(hd_forest_cuda_changes(&a, &s, x, account_cnt, slot_cnt));
-    if (account_cnt)
-        CK(cudaMemcpy(a, accounts, account_cnt * sizeof *a, cudaMemcpyHostToDevice));
-    if (slot_cnt)
-        CK(cudaMemcpy(s, slots, slot_cnt * sizeof *s, cudaMemcpyHostToDevice));
+    CK(copy(x, a, accounts, account_cnt * sizeof *a, cudaMemcpyHostToDevice));
+    CK(copy(x, s, slots, slot_cnt * sizeof *s, cudaMemcpyHostToDevice));
     return HD_OK;
 }
 
 hd_err hd_forest_cuda_get(hd_forest_cuda *x, hd_forest_account_change *accounts,
                           hd_forest_slot_change *slots) {
-    if (x->f.account_cnt)
-        CK(cudaMemcpy(accounts, x->f.accounts, x->f.account_cnt * sizeof *accounts,
-                      cudaMemcpyDeviceToHost));
-    if (x->f.slot_cnt)
-        CK(cudaMemcpy(slots, x->f.slots, x->f.slot_cnt * sizeof *slots, cudaMemcpyDeviceToHost));
+    CK(copy(x, accounts, x->f.accounts, x->f.account_cnt * sizeof *accounts,
+            cudaMemcpyDeviceToHost));
+    CK(copy(x, slots, x->f.slots, x->f.slot_cnt * sizeof *slots, cudaMemcpyDeviceToHost));
     return HD_OK;
 }
 
@@ -311,10 +319,8 @@ hd_err hd_forest_cuda_put_names(hd_forest_cuda *x, const uint32_t *addrs, const 
     size_t account_cnt = x->f.account_cnt, slot_cnt = x->f.slot_cnt;
     RET(array_room(x, (void **)&x->addrs, &x->addr_cap, 5 * account_cnt, 0, sizeof *x->addrs));
     RET(array_room(x, (void **)&x->numbers, &x->number_cap, slot_cnt, 0, sizeof *x->numbers));
-    if (account_cnt)
-        CK(cudaMemcpy(x->addrs, addrs, 5 * account_cnt * sizeof *addrs, cudaMemcpyHostToDevice));
-    if (slot_cnt)
-        CK(cudaMemcpy(x->numbers, slots, slot_cnt * sizeof *slots, cudaMemcpyHostToDevice));
+    CK(copy(x, x->addrs, addrs, 5 * account_cnt * sizeof *addrs, cudaMemcpyHostToDevice));
+    CK(copy(x, x->numbers, slots, slot_cnt * sizeof *slots, cudaMemcpyHostToDevice));
     return HD_OK;
 }
 
@@ -323,11 +329,11 @@ hd_err hd_forest_cuda_hash_names(hd_forest_cuda *x) {
     if (x->addr_cap < 5 * (uint64_t)account_cnt || x->number_cap < slot_cnt)
         return HD_ERR_LIMIT;
     if (account_cnt)
-        name_account_kernel<<<grid_sz(account_cnt), block_sz(account_cnt)>>>(x->f.accounts,
-                                                                             x->addrs, account_cnt);
+        name_account_kernel<<<grid_sz(account_cnt), block_sz(account_cnt), 0, x->stream>>>(
+            x->f.accounts, x->addrs, account_cnt);
     if (slot_cnt)
-        name_slot_kernel<<<grid_sz(slot_cnt), block_sz(slot_cnt)>>>(x->f.slots, x->numbers,
-                                                                    slot_cnt);
+        name_slot_kernel<<<grid_sz(slot_cnt), block_sz(slot_cnt), 0, x->stream>>>(
+            x->f.slots, x->numbers, slot_cnt);
     CK(cudaGetLastError());
     return HD_OK;
 }
@@ -336,8 +342,8 @@ hd_err hd_forest_cuda_hash_names(hd_forest_cuda *x) {
 
 /* Waits for the device and reads its counters. */
 static hd_err counters_read(hd_forest_cuda *x) {
-    CK(cudaMemcpyAsync(x->n, x->f.n, sizeof *x->n, cudaMemcpyDeviceToHost, 0));
-    CK(cudaStreamSynchronize(0));
+    CK(cudaMemcpyAsync(x->n, x->f.n, sizeof *x->n, cudaMemcpyDeviceToHost, x->stream));
+    CK(cudaStreamSynchronize(x->stream));
     return HD_OK;
 }
 
@@ -345,7 +351,7 @@ static hd_err list_swap(hd_forest_cuda *x, uint32_t list, uint32_t next) {
     uint32_t *swap = x->f.lists[list];
     x->f.lists[list] = x->f.lists[next];
     x->f.lists[next] = swap;
-    CK(cudaMemsetAsync(&x->f.n->list_cnt[next], 0, sizeof(uint32_t), 0));
+    CK(cudaMemsetAsync(&x->f.n->list_cnt[next], 0, sizeof(uint32_t), x->stream));
     return HD_OK;
 }
 
@@ -374,7 +380,7 @@ static hd_err remove_all(hd_forest_cuda *x) {
 static hd_err insert_all(hd_forest_cuda *x) {
     uint32_t cnt = x->n->list_cnt[HD_FOREST_PENDING];
     if (cnt)
-        CK(cudaMemsetAsync(x->f.at, 0, cnt * sizeof *x->f.at, 0));
+        CK(cudaMemsetAsync(x->f.at, 0, cnt * sizeof *x->f.at, x->stream));
     for (uint32_t k = 0; k < HD_FOREST_STEPS_MAX && cnt; k++) {
         LAUNCH(claim_kernel, x, cnt);
         LAUNCH(insert_kernel, x, cnt, , x->at2);
@@ -407,8 +413,9 @@ static hd_err hash_all(hd_forest_cuda *x) {
     }
     x->stats.leaf_cnt = (uint64_t)slot_leaf_cnt + account_leaf_cnt;
     x->stats.branch_cnt = off;
-    CK(cudaMemcpyAsync(x->root, &x->f.tries[0].root, sizeof *x->root, cudaMemcpyDeviceToHost, 0));
-    CK(cudaStreamSynchronize(0));
+    CK(cudaMemcpyAsync(x->root, &x->f.tries[0].root, sizeof *x->root, cudaMemcpyDeviceToHost,
+                       x->stream));
+    CK(cudaStreamSynchronize(x->stream));
     return HD_OK;
 }
 

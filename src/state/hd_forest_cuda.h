@@ -12,9 +12,11 @@ extern "C" {
 typedef struct hd_forest_cuda hd_forest_cuda;
 
 /* An empty forest on the present device. HD_ERR_ABSENT: there is none. HD_ERR_NOMEM, HD_ERR_DEVICE.
-   One thread at a time may use it. Work goes to the default stream. */
+   One thread at a time may use it. */
 hd_err hd_forest_cuda_open(hd_forest_cuda **out);
 void hd_forest_cuda_close(hd_forest_cuda *x);
+/* The cudaStream_t that all later work goes to; the default one at first. */
+void hd_forest_cuda_set_stream(hd_forest_cuda *x, void *stream);
 
 /* hd_forest_cuda_reserve makes room for that many leaves and changes in one batch, so that batches
    within it allocate nothing. HD_ERR_NOMEM, HD_ERR_LIMIT, HD_ERR_DEVICE. */

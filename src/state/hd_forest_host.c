@@ -291,7 +291,7 @@ static void batch_reset(hd_forest_host *h) {
     memset(h->n.shrink_cnt, 0, sizeof h->n.shrink_cnt);
     memset(h->n.bucket_cnt, 0, sizeof h->n.bucket_cnt);
     memset(h->n.bucket_off, 0, sizeof h->n.bucket_off);
-    h->n.gone_cnt = h->n.need_cnt = h->n.wrong = h->n.insert_cnt = 0;
+    h->n.gone_cnt = h->n.need_cnt = h->n.wrong = 0;
     h->wiped_cnt = 0;
 }
 
