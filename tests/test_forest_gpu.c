@@ -1,8 +1,8 @@
 /* test_forest_gpu.c - the forest on the device gives the roots computed anew. Skipped where there
    is no device. */
+#ifdef HD_WITH_CUDA
 #include "forest_model.h"
 
-#ifdef HD_WITH_CUDA
 #include "state/hd_forest_cuda.h"
 
 static hd_forest_cuda *device_forest(void) {
@@ -121,6 +121,8 @@ static const struct CMUnitTest tests[] = {
 
 HD_TEST_MAIN(tests)
 #else
+#include <stdio.h>
+
 int main(void) {
     puts("SKIP: built without the GPU backend");
     return 77;
