@@ -4,9 +4,17 @@
 
 #include "base/hd_base.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Nanoseconds since some moment; never goes back. */
 uint64_t hd_clock_ns(void);
 /* Seconds since 1970. */
 uint64_t hd_clock_unix_s(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

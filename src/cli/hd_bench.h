@@ -56,5 +56,7 @@ hd_bench_sample hd_bench_median(hd_bench_sample *samples, size_t cnt);
 hd_err hd_bench_evm(hd_msg *msg, const hd_bench_options *o, const char *filter);
 /* A workload of hd_workload.h. */
 hd_err hd_bench_workload(hd_msg *msg, const hd_bench_options *o, uint32_t kind);
+/* The state root after blocks of token transfers (hd_bench_trie.c). n of its rows counts leaves. */
+hd_err hd_bench_trie(hd_msg *msg, const hd_bench_options *o);
 
 #endif

@@ -38,7 +38,7 @@ static const hd_cli_option options[] = {
     {"--backend", "NAME", "auto, host, cuda or tiled (auto)", OPTION_BACKEND},
     {"--threads", "COUNT", "worker threads of the host (all cores; evm: 1)", OPTION_THREADS},
     {"--n", "COUNT", "transactions at once (100000, cuda 1000000; evm: 1)", OPTION_N},
-    {"--accounts", "COUNT", "accounts of erc20-random (10000)", OPTION_ACCOUNTS},
+    {"--accounts", "COUNT", "accounts of erc20-random (10000) and trie (1000000)", OPTION_ACCOUNTS},
     {"--seed", "NUMBER", "what workloads are drawn from (1)", OPTION_SEED},
     {"--repeat", "COUNT", "measurements, of which the median counts (5)", OPTION_REPEAT},
     {"--ordered", NULL, "run workloads in order, writing the state", OPTION_ORDERED},
@@ -144,6 +144,7 @@ void hd_bench_put(const hd_bench_options *o, const hd_bench_row *row) {
 
 static int list(void) {
     printf("%-14s %s\n", "evm", "the public evm-benchmarks, one program at a time");
+    printf("%-14s %s\n", "trie", "the state root after a block of transfers; n counts leaves");
     for (uint32_t k = 0; k < HD_WORKLOAD_CNT; k++)
         printf("%-14s %s\n", hd_workload_name(k), hd_workload_text(k));
     return HD_EXIT_OK;
@@ -165,7 +166,7 @@ static int open_csv(hd_bench_options *o) {
 
 static int is_name(const char *name) {
     return strcmp(name, "all") == 0 || strcmp(name, "evm") == 0 || strncmp(name, "evm:", 4) == 0 ||
-           hd_workload_find(name) < HD_WORKLOAD_CNT;
+           strcmp(name, "trie") == 0 || hd_workload_find(name) < HD_WORKLOAD_CNT;
 }
 
 static int bench_one(const hd_bench_options *o, const char *name) {
@@ -175,6 +176,8 @@ static int bench_one(const hd_bench_options *o, const char *name) {
     int is_all = strcmp(name, "all") == 0;
     if (kind < HD_WORKLOAD_CNT)
         err = hd_bench_workload(&msg, o, kind);
+    else if (strcmp(name, "trie") == 0)
+        err = hd_bench_trie(&msg, o);
     else
         err = hd_bench_evm(&msg, o, name[3] == ':' ? name + 4 : NULL);
     for (kind = 0; is_all && err == HD_OK && kind < HD_WORKLOAD_CNT; kind++)

@@ -36,6 +36,7 @@ typedef struct {
     hd_file_list files;
     const char *name; /* tests whose name holds this; NULL: all */
     uint32_t fork;    /* HD_FORK_CNT: all */
+    uint32_t backend; /* HD_BACKEND_HOST or _CUDA */
     hd_cli_part *parts;
     worker *workers;
     uint32_t worker_cnt;
@@ -416,7 +417,7 @@ static hd_err open_suite(suite *su, uint32_t thread_cnt) {
         return HD_ERR_NOMEM;
     su->worker_cnt = thread_cnt;
     for (uint32_t i = 0; i < thread_cnt; i++) {
-        hd_exec_options options = {HD_BACKEND_HOST, 1, NULL, NULL};
+        hd_exec_options options = {su->backend, 1, NULL, NULL};
         hd_err err = hd_exec_open(&su->workers[i].exec, &options);
         if (err != HD_OK)
             return err;
@@ -443,11 +444,12 @@ static void close_suite(suite *su) {
     hd_file_list_free(&su->files);
 }
 
-enum { OPT_FORK = 1, OPT_THREADS, OPT_NAME };
+enum { OPT_FORK = 1, OPT_BACKEND, OPT_THREADS, OPT_NAME };
 
 int hd_cmd_tracetest(int argc, char **argv) {
     static const hd_cli_option options[] = {
         {"--fork", "FORK", "only traces of this fork", OPT_FORK},
+        {"--backend", "NAME", "host (default) or cuda (one thread)", OPT_BACKEND},
         {"--threads", "N", "worker threads (default: all cores)", OPT_THREADS},
         {"--name", "TEXT", "only tests whose name holds TEXT", OPT_NAME},
     };
@@ -470,6 +472,7 @@ int hd_cmd_tracetest(int argc, char **argv) {
     int status = HD_EXIT_USAGE;
     memset(&su, 0, sizeof su);
     su.fork = HD_FORK_CNT;
+    su.backend = HD_BACKEND_HOST;
     hd_cli_init(&cli, &spec, argc, argv);
     for (int id; (id = hd_cli_next(&cli)) != HD_CLI_END;) {
         int is_good = 1;
@@ -478,6 +481,7 @@ int hd_cmd_tracetest(int argc, char **argv) {
         case HD_CLI_WRONG: return HD_EXIT_USAGE;
         case HD_CLI_ARG: argv[path_cnt++] = (char *)cli.value; break;
         case OPT_FORK: is_good = hd_cli_fork(&su.fork, &cli); break;
+        case OPT_BACKEND: is_good = hd_cli_backend(&su.backend, &cli, 0); break;
         case OPT_THREADS: is_good = hd_cli_u64(&thread_cnt, &cli, 1, HD_POOL_THREADS_MAX); break;
         case OPT_NAME: su.name = cli.value; break;
         }
@@ -488,7 +492,11 @@ int hd_cmd_tracetest(int argc, char **argv) {
         return hd_cli_wrong(&cli, "a file or folder is expected");
     if (hd_cli_walk(&su.files, "tracetest", argv, path_cnt) != HD_EXIT_OK)
         return HD_EXIT_USAGE;
-    if (!thread_cnt)
+    if (su.backend == HD_BACKEND_AUTO)
+        su.backend = HD_BACKEND_HOST;
+    if (su.backend == HD_BACKEND_CUDA)
+        thread_cnt = 1;
+    else if (!thread_cnt)
         thread_cnt = hd_cpu_cnt();
     hd_err err = open_suite(&su, (uint32_t)thread_cnt);
     if (err == HD_OK) {

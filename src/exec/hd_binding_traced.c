@@ -26,6 +26,7 @@ static void trace_end(trace_state *t);
 static void trace_free(trace_state *t);
 
 #include "exec/hd_binding.inc"
+#include "exec/hd_trace_step.inc"
 
 static void trace_begin(trace_state *t, struct hd_vm *vm, const hd_binding_job *job) {
     t->vm = vm;
@@ -36,21 +37,11 @@ static void trace_begin(trace_state *t, struct hd_vm *vm, const hd_binding_job *
 
 static void trace_free(trace_state *t) { t->vm->trace = NULL; }
 
-/* Whether the machine knows an instruction's cost better than the difference of gas. */
-static int is_costed(uint32_t op) {
-    return op == HD_OP_CALL || op == HD_OP_CALLCODE || op == HD_OP_DELEGATECALL ||
-           op == HD_OP_STATICCALL || op == HD_OP_CREATE || op == HD_OP_CREATE2 ||
-           op == HD_OP_STOP || op == HD_OP_RETURN || op == HD_OP_REVERT || op == HD_OP_SELFDESTRUCT;
-}
-
 static void trace_flush(trace_state *t, uint64_t gas) {
     if (!t->has_step)
         return;
     t->has_step = 0;
-    uint32_t error = t->vm->step_error;
-    t->vm->step_error = 0;
-    t->step.error = error == HD_EVM_ERR_REVERTED ? 0 : error;
-    t->step.gas_cost = error || is_costed(t->step.op) ? t->vm->step_cost : t->step.gas - gas;
+    trace_settle(&t->step.gas_cost, &t->step.error, t->vm, t->step.op, t->step.gas, gas);
     t->job->trace(t->job->trace_ctx, &t->step);
 }
 
@@ -60,10 +51,8 @@ static void hd_core_trace_step(hd_vm *vm, uint32_t pc, uint8_t op, int64_t gas) 
     trace_state *t = vm->trace;
     if (vm->f.code_sz == 0)
         return; /* an account without code takes no step, as go-ethereum prints it */
-    /* A suspended instruction begins again: it is one step. */
-    if (t->has_step && t->step.pc == pc && t->step.depth == vm->s.depth + 1 &&
-        t->step.gas == (uint64_t)gas && t->step.op == op && op != HD_OP_JUMPDEST &&
-        op != HD_OP_JUMP)
+    if (t->has_step &&
+        trace_is_again(t->step.pc, t->step.gas, t->step.depth, t->step.op, vm, pc, op, gas))
         return;
     trace_flush(t, (uint64_t)gas);
     t->step.stack_cnt = stack_cnt(vm);

@@ -304,9 +304,12 @@ static hd_err exec_run(hd_exec *x, hd_results *out, const hd_batch *batch, hd_tr
                                sizeof(*out->receipts));
     if (err != HD_OK)
         return err;
-    if (trace)
+    int is_device_trace = x->cuda && !x->is_auto;
+    if (trace && !is_device_trace)
         err = trace_run(x, out, batch, trace, ctx);
 #ifdef HD_WITH_CUDA
+    else if (trace)
+        err = hd_exec_cuda_trace(x->cuda, out, batch, trace, ctx);
     else if (x->cuda && (!x->is_auto || batch->tx_cnt >= AUTO_CUDA_TX_MIN))
         err = hd_exec_cuda_run(x->cuda, out, batch);
 #endif

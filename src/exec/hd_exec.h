@@ -70,7 +70,8 @@ typedef struct {
 } hd_trace_step;
 
 /* Called once for every instruction, after it ran (so that gas_cost and error are known) with the
-   state as it was before. Host backend only; makes the run serial. */
+   state as it was before. Makes the run serial. On cuda only the ten topmost words of the stack are
+   known: those below read as zero. */
 typedef void (*hd_trace_fn)(void *ctx, const hd_trace_step *step);
 
 typedef struct hd_exec hd_exec;
@@ -96,8 +97,8 @@ uint32_t hd_exec_backend(const hd_exec *x);
    (block hash). On error *out holds nothing. */
 hd_err hd_exec_run(hd_exec *x, hd_results *out, const hd_batch *batch);
 
-/* As hd_exec_run with every step given to fn, whatever the options of the handle were. Host only.
- */
+/* As hd_exec_run with every step given to fn, whatever the options of the handle were. On cuda also
+   HD_ERR_LIMIT: more than 65,536 instructions without a jump or a call. */
 hd_err hd_exec_trace(hd_exec *x, hd_results *out, const hd_batch *batch, hd_trace_fn fn, void *ctx);
 
 void hd_results_free(hd_results *r);

@@ -19,10 +19,11 @@
 #include "evm/hd_core.inc"
 
 #include "base/hd_clock.h"
-#include "crypto/hd_precompile.h"
 #include "crypto/hd_precompile_cuda.h"
 #include "exec/hd_exec_cuda.h"
 #include "exec/hd_results.h"
+#include "exec/hd_trace_cuda.h"
+#include "exec/hd_wave.inc"
 
 #define BLOCK_SZ 128u
 /* Blocks of the interpreter that share a multiprocessor. 3 leaves it 168 registers; 4, 5 and 6
@@ -35,18 +36,24 @@
    runner, which gives the same bytes. */
 #define MODEXP_DEVICE_SZ_MAX 1024u
 #define CURVE_DEVICE_SZ_MAX \
-    6144u /* pairings and multi-scalar multiplications: 16 pairs and more \
-           */
-#define HASH_DEVICE_SZ_MAX (1u << 20)
+    6144u                        /* pairings and multi-scalar multiplications: 16 pairs and more \
+                                  */
+#define HASH_DEVICE_SZ_MAX 8192u /* sha256 and ripemd160: 50 us; one call of 50 kB took 2.5 ms */
 #define BLAKE2F_DEVICE_ROUNDS_MAX (1u << 20)
+/* Lanes that went different ways share a warp badly: each waits for all others. So lanes that are
+   few get a warp each, as long as the device runs that many warps at once. */
+#define WARPS_PER_MULTIPROCESSOR (STEP_BLOCKS_MIN * BLOCK_SZ / 32)
 #define LAUNCH_MAX \
     (1u << 20) /* of one wave: a bound on a driver loop, never reached by a sound core */
+
+/* What happens on the device, told on stderr: for those who work on this file. */
+static int is_verbose(void) { return getenv("HEDDLE_CUDA_VERBOSE") != NULL; }
 
 #define CK(call) \
     do { \
         cudaError_t ck_ = (call); \
         if (ck_ != cudaSuccess) { \
-            if (getenv("HEDDLE_CUDA_VERBOSE")) \
+            if (is_verbose()) \
                 fprintf(stderr, "heddle: cuda: %s (%s:%d)\n", cudaGetErrorString(ck_), __FILE__, \
                         __LINE__); \
             return ck_ == cudaErrorMemoryAllocation ? HD_ERR_NOMEM : HD_ERR_DEVICE; \
@@ -60,108 +67,34 @@
             return ret_; \
     } while (0)
 
-/* A lane that stopped before its end. */
-typedef struct {
-    uint32_t lane;
-    uint32_t stop;
-    uint32_t id;      /* need precompile */
-    uint32_t in_sz;   /* need precompile */
-    uint64_t out_max; /* need precompile; UINT64_MAX: more than there is */
-    uint64_t scratch_sz;
-    uint64_t number; /* need block hash; need precompile: rounds of blake2f */
-    uint64_t work;
-} stop_record;
-
-/* What a kernel needs of a batch, by value. */
-typedef struct {
-    const hd_world *worlds;
-    const hd_env *envs;
-    const hd_tx *txs;
-    const uint8_t *data;
-    uint8_t *pool;           /* tiles */
-    const uint32_t *lane_tx; /* transaction of each lane */
-    stop_record *records;
-    uint32_t *record_cnt;
-    hd_export_counts *counts; /* of each lane */
-    uint64_t tile_sz;
-    uint32_t lane_cnt;
-    uint32_t export_flags;
-    hd_lane_class cls;
-} wave_args;
-
-static __device__ void wave_bind(hd_vm *vm, const wave_args *w, uint32_t lane) {
-    const hd_tx *tx = &w->txs[w->lane_tx[lane]];
-    uint8_t *tile = w->pool + (uint64_t)(lane / 32) * w->tile_sz;
-    uint8_t *linear =
-        tile + (uint64_t)w->cls.unit_cnt * 512 + (uint64_t)(lane % 32) * w->cls.linear_sz;
-    lane_bind(vm, tile + (lane % 32) * 16, linear, &w->cls, &w->worlds[tx->world_idx],
-              &w->envs[tx->env_idx], tx, w->data);
-}
-
-/* Runs lanes list[0,cnt) (all, from the start, where list is NULL). */
+/* Runs lanes list[0,cnt) (all, from the start, where list is NULL), one in every `stride` threads.
+ */
 static __global__ void __launch_bounds__(BLOCK_SZ, STEP_BLOCKS_MIN)
     wave_step(const __grid_constant__ wave_args w, const uint32_t *list, uint32_t cnt,
-              int64_t fuel) {
+              uint32_t stride, int64_t fuel) {
     uint32_t i = blockIdx.x * BLOCK_SZ + threadIdx.x;
-    if (i >= cnt)
+    if (i % stride || i / stride >= cnt)
         return;
-    uint32_t lane = list ? list[i] : i;
+    i /= stride;
     hd_vm vm;
+    uint32_t lane = list ? list[i] : i;
     wave_bind(&vm, &w, lane);
-    if (list)
-        lane_load(&vm);
-    uint32_t stop = lane_run(&vm, fuel, list == 0);
-    if (stop == HD_STOP_DONE) {
-        hd_export_counts c;
-        lane_measure(&c, &vm, w.export_flags);
-        w.counts[lane] = c;
-    } else {
-        stop_record *r = &w.records[atomicAdd(w.record_cnt, 1u)];
-        r->lane = lane;
-        r->stop = stop;
-        r->id = vm.f.precompile_id;
-        r->in_sz = vm.f.input_sz;
-        r->number = vm.s.need_number;
-        r->work = vm.s.work;
-        r->out_max = 0;
-        r->scratch_sz = 0;
-        if (stop == HD_STOP_NEED_PRECOMPILE) {
-            uint8_t head[HD_PRECOMPILE_HEAD_SZ];
-            for (uint32_t k = 0; k < HD_PRECOMPILE_HEAD_SZ; k++)
-                head[k] = k >= vm.f.input_sz ? 0
-                          : (vm.f.flags & HD_FRAME_INPUT_TX)
-                              ? vm.data[vm.tx->data_off + k]
-                              : *hd_byte_ptr(vm.mem, vm.f.input_off + k);
-            r->out_max = hd_precompile_out_sz_max(vm.f.precompile_id, vm.f.input_sz, head);
-            r->scratch_sz = hd_precompile_scratch_sz(vm.f.precompile_id, vm.f.input_sz, head);
-            if (vm.f.precompile_id == HD_PRECOMPILE_BLAKE2F)
-                r->number = hd_load_be32(head);
-            if (r->out_max > w.cls.ret_max)
-                r->stop = HD_STOP_NEED_MEMORY;
-        }
-        hd_export_counts none = {0, 0, 0, 0, 0};
-        w.counts[lane] = none;
-    }
-    lane_save(&vm);
+    wave_step_lane(&vm, &w, lane, list == 0, fuel);
 }
 
-/* Inputs of waiting precompile frames to plain memory. */
+/* Inputs of waiting precompile frames to plain memory, a warp to each: they may be megabytes. */
 static __global__ void precompile_in(const __grid_constant__ wave_args w, const uint32_t *lanes,
                                      const hd_precompile_job *jobs, uint32_t cnt, uint8_t *in) {
-    uint32_t i = blockIdx.x * BLOCK_SZ + threadIdx.x;
+    uint32_t i = (blockIdx.x * BLOCK_SZ + threadIdx.x) / 32, first = threadIdx.x % 32;
     if (i >= cnt)
         return;
     hd_vm vm;
     wave_bind(&vm, &w, lanes[i]);
     lane_load(&vm);
     uint8_t *dst = in + jobs[i].in_off;
-    if (vm.f.flags & HD_FRAME_INPUT_TX) {
-        const uint8_t *src = vm.data + vm.tx->data_off;
-        for (uint32_t k = 0; k < vm.f.input_sz; k++)
-            dst[k] = src[k];
-    } else {
-        hd_bytes_take(dst, vm.mem, vm.f.input_off, vm.f.input_sz);
-    }
+    int is_tx = (vm.f.flags & HD_FRAME_INPUT_TX) != 0;
+    for (uint32_t k = first; k < vm.f.input_sz; k += 32)
+        dst[k] = is_tx ? vm.data[vm.tx->data_off + k] : *hd_byte_ptr(vm.mem, vm.f.input_off + k);
 }
 
 /* Their outputs back to the return buffers. */
@@ -330,6 +263,8 @@ enum {
     B_IN,
     B_OUT,
     B_SCRATCH,
+    B_IN_HOST,  /* pinned: inputs and outputs of precompiles that the host's runner serves */
+    B_OUT_HOST, /* pinned */
     B_RECEIPTS,
     B_RESULTS,
     B_DOWN, /* pinned */
@@ -340,11 +275,14 @@ struct hd_exec_cuda {
     cudaStream_t stream;
     cudaEvent_t begin, end;
     size_t pool_max;
+    uint32_t warp_max; /* that run at once */
     hd_lane_class classes[CLASS_CNT];
     buffer buf[B_CNT];
     uint64_t kernel_ns;
     uint32_t launch_cnt;
-    int is_timing;
+    hd_trace_cuda *trace; /* made when first asked for */
+    hd_trace_fn trace_fn; /* of the present run; NULL: not traced */
+    void *trace_ctx;
 };
 
 static void classes_init(hd_exec_cuda *x) {
@@ -445,12 +383,18 @@ extern "C" hd_err hd_exec_cuda_open(hd_exec_cuda **out) {
     *out = x;
     classes_init(x);
     x->buf[B_STAGE].is_host = x->buf[B_RECORDS_HOST].is_host = x->buf[B_DOWN].is_host = 1;
+    x->buf[B_IN_HOST].is_host = x->buf[B_OUT_HOST].is_host = 1;
     hd_err err = HD_ERR_DEVICE;
     if (cudaSetDevice(0) != cudaSuccess || cudaMemGetInfo(&free_sz, &all_sz) != cudaSuccess ||
         cudaStreamCreateWithFlags(&x->stream, cudaStreamNonBlocking) != cudaSuccess ||
         cudaEventCreate(&x->begin) != cudaSuccess || cudaEventCreate(&x->end) != cudaSuccess)
         goto fail;
+    int multiprocessor_cnt;
+    if (cudaDeviceGetAttribute(&multiprocessor_cnt, cudaDevAttrMultiProcessorCount, 0) !=
+        cudaSuccess)
+        goto fail;
     x->pool_max = free_sz / 100 * 75;
+    x->warp_max = (uint32_t)multiprocessor_cnt * WARPS_PER_MULTIPROCESSOR;
     /* Ask once whether the kernels were compiled for this device. */
     struct cudaFuncAttributes attributes;
     if (cudaFuncGetAttributes(&attributes, (const void *)wave_step) != cudaSuccess) {
@@ -469,6 +413,7 @@ extern "C" void hd_exec_cuda_close(hd_exec_cuda *x) {
         return;
     for (uint32_t i = 0; i < B_CNT; i++)
         buffer_free(&x->buf[i]);
+    hd_trace_cuda_close(x->trace);
     if (x->begin)
         cudaEventDestroy(x->begin);
     if (x->end)
@@ -630,14 +575,16 @@ static hd_err serve_precompiles(hd_exec_cuda *x, const wave_args *w, const stop_
     err = time_begin(x);
     if (err != HD_OK)
         goto done;
-    precompile_in<<<grid(cnt), BLOCK_SZ, 0, x->stream>>>(
+    precompile_in<<<grid((uint64_t)cnt * 32), BLOCK_SZ, 0, x->stream>>>(
         *w, (const uint32_t *)dev_lanes, (const hd_precompile_job *)dev_jobs, cnt, x->buf[B_IN].p);
     if (!is_host) {
         err = hd_precompile_cuda_launch(id, (hd_precompile_job *)dev_jobs, cnt, x->buf[B_IN].p,
                                         x->buf[B_OUT].p, x->buf[B_SCRATCH].p, x->stream);
     } else {
-        uint8_t *in = (uint8_t *)malloc(in_sz + 64), *out = (uint8_t *)malloc(out_sz + 64);
-        err = !in || !out ? HD_ERR_NOMEM : HD_OK;
+        err = buffer_reserve(&x->buf[B_IN_HOST], in_sz + 64);
+        if (err == HD_OK)
+            err = buffer_reserve(&x->buf[B_OUT_HOST], out_sz + 64);
+        uint8_t *in = x->buf[B_IN_HOST].p, *out = x->buf[B_OUT_HOST].p;
         if (err == HD_OK && (cudaMemcpyAsync(in, x->buf[B_IN].p, in_sz, cudaMemcpyDeviceToHost,
                                              x->stream) != cudaSuccess ||
                              cudaStreamSynchronize(x->stream) != cudaSuccess))
@@ -655,8 +602,6 @@ static hd_err serve_precompiles(hd_exec_cuda *x, const wave_args *w, const stop_
                                              cudaMemcpyHostToDevice, x->stream) != cudaSuccess ||
                              cudaStreamSynchronize(x->stream) != cudaSuccess))
             err = HD_ERR_DEVICE;
-        free(in);
-        free(out);
     }
     if (err != HD_OK)
         goto done;
@@ -727,9 +672,18 @@ static hd_err wave_export_down(hd_exec_cuda *x, hd_results *out, const wave_args
 /* One launch of the interpreter; the records of lanes that stopped come to records_host + 256. */
 static hd_err launch_step(hd_exec_cuda *x, const wave_args *w, const uint32_t *dev_list,
                           uint32_t run_cnt, uint8_t *records_host, uint32_t *stop_cnt) {
+    uint32_t stride = 1;
+    while ((dev_list || w->is_retry) && stride < 32 &&
+           (uint64_t)run_cnt * stride * 2 <= (uint64_t)x->warp_max * 32)
+        stride *= 2;
     CK(cudaMemsetAsync(w->record_cnt, 0, 4, x->stream));
     RET(time_begin(x));
-    wave_step<<<grid(run_cnt), BLOCK_SZ, 0, x->stream>>>(*w, dev_list, run_cnt, LAUNCH_FUEL);
+    if (x->trace_fn)
+        RET(hd_trace_cuda_step(x->trace, w, dev_list == NULL, LAUNCH_FUEL, x->trace_fn,
+                               x->trace_ctx, x->stream));
+    else
+        wave_step<<<grid((uint64_t)run_cnt * stride), BLOCK_SZ, 0, x->stream>>>(
+            *w, dev_list, run_cnt, stride, LAUNCH_FUEL);
     x->launch_cnt++;
     RET(time_end(x));
     CK(cudaMemcpy(records_host, w->record_cnt, 4, cudaMemcpyDeviceToHost));
@@ -756,7 +710,11 @@ static hd_err wave_run(hd_exec_cuda *x, hd_results *out, const hd_batch *b, wave
     const uint32_t *dev_list = NULL;
     for (uint32_t launch = 0; launch < LAUNCH_MAX; launch++) {
         uint32_t stop_cnt;
+        uint64_t kernel_ns = x->kernel_ns;
         err = launch_step(x, w, dev_list, run_cnt, records_host, &stop_cnt);
+        if (is_verbose() && x->kernel_ns - kernel_ns > 300000000)
+            fprintf(stderr, "heddle: cuda: class %u: a launch of %u lanes took %.3f s\n", cls_idx,
+                    run_cnt, (double)(x->kernel_ns - kernel_ns) * 1e-9);
         if (err != HD_OK || (stop_cnt == 0 && parked_cnt == 0))
             break;
         stop_record *r = (stop_record *)(records_host + 256);
@@ -951,6 +909,19 @@ static hd_err order_lanes(hd_exec_cuda *x, uint32_t *host_order, const hd_batch 
     return HD_OK;
 }
 
+static uint64_t class_lanes_max(const hd_exec_cuda *x, uint32_t c) {
+    return x->pool_max / class_tile_sz(&x->classes[c]) * 32;
+}
+
+/* The class in which cnt lanes that ran out of class c begin again: the largest that holds them all
+   at once, so that a long one begins again as seldom as can be; else the next. */
+static uint32_t class_after(const hd_exec_cuda *x, uint32_t c, uint32_t cnt) {
+    for (uint32_t i = CLASS_CNT - 1; i > c + 1; i--)
+        if (class_lanes_max(x, i) >= cnt)
+            return i;
+    return c + 1;
+}
+
 static hd_err run_classes(hd_exec_cuda *x, hd_results *out, const hd_batch *b, uint32_t *order,
                           uint32_t *next) {
     upload u;
@@ -958,7 +929,9 @@ static hd_err run_classes(hd_exec_cuda *x, hd_results *out, const hd_batch *b, u
     RET(upload_batch(x, &u, b));
     RET(order_lanes(x, order, b, &u));
     uint8_t *d = x->buf[B_UP].p;
-    for (uint32_t c = 0; c < CLASS_CNT && cnt; c++) {
+    /* A traced transaction must not begin twice. */
+    uint32_t first = x->trace_fn ? class_after(x, 0, 1) : 0;
+    for (uint32_t c = first; c < CLASS_CNT && cnt; c = class_after(x, c, cnt)) {
         wave_args w;
         memset(&w, 0, sizeof(w));
         w.worlds = (const hd_world *)(d + u.worlds);
@@ -968,14 +941,12 @@ static hd_err run_classes(hd_exec_cuda *x, hd_results *out, const hd_batch *b, u
         w.cls = x->classes[c];
         w.tile_sz = class_tile_sz(&w.cls);
         w.export_flags = b->flags;
-        uint64_t tiles = x->pool_max / w.tile_sz;
-        /* A tile of the largest class alone may be more than the pool: lanes then lie in a tile
-           that is only begun, as long as the units fit. */
-        if (tiles == 0)
+        w.is_retry = c > first;
+        uint64_t lanes_max = class_lanes_max(x, c);
+        if (lanes_max == 0)
             return HD_ERR_NOMEM;
-        uint64_t lanes_max = tiles * 32;
         next_cnt = 0;
-        if (c > 0) {
+        if (c > first) {
             CK(cudaMemcpy(x->buf[B_ORDER].p, order, (size_t)cnt * 4, cudaMemcpyHostToDevice));
             out->retry_cnt += cnt;
         }
@@ -984,7 +955,17 @@ static hd_err run_classes(hd_exec_cuda *x, hd_results *out, const hd_batch *b, u
             w.lane_tx = (const uint32_t *)x->buf[B_ORDER].p + at;
             RET(buffer_reserve(&x->buf[B_POOL], ((uint64_t)w.lane_cnt + 31) / 32 * w.tile_sz));
             w.pool = x->buf[B_POOL].p;
+            uint64_t begin_ns = hd_clock_ns(), kernel_ns = x->kernel_ns;
+            uint32_t launch_cnt = x->launch_cnt, waiting = next_cnt;
             RET(wave_run(x, out, b, &w, order + at, c, next, &next_cnt));
+            if (is_verbose())
+                fprintf(
+                    stderr,
+                    "heddle: cuda: class %u: %u lanes, %u launches, %.3f s (kernels %.3f s), %u "
+                    "need a larger class\n",
+                    c, w.lane_cnt, x->launch_cnt - launch_cnt,
+                    (double)(hd_clock_ns() - begin_ns) * 1e-9,
+                    (double)(x->kernel_ns - kernel_ns) * 1e-9, next_cnt - waiting);
         }
         memcpy(order, next, (size_t)next_cnt * 4);
         cnt = next_cnt;
@@ -1004,5 +985,24 @@ extern "C" hd_err hd_exec_cuda_run(hd_exec_cuda *x, hd_results *out, const hd_ba
     out->kernel_ns = x->kernel_ns;
     out->launch_cnt = x->launch_cnt;
     free(order);
+    return err;
+}
+
+extern "C" hd_err hd_exec_cuda_trace(hd_exec_cuda *x, hd_results *out, const hd_batch *b,
+                                     hd_trace_fn fn, void *ctx) {
+    hd_err err = x->trace ? HD_OK : hd_trace_cuda_open(&x->trace);
+    for (uint32_t i = 0; err == HD_OK && i < b->tx_cnt; i++) {
+        hd_batch one = *b;
+        hd_receipt first = out->receipts[0];
+        one.txs = b->txs + i;
+        one.tx_cnt = 1;
+        x->trace_fn = fn;
+        x->trace_ctx = ctx;
+        err = hd_exec_cuda_run(x, out, &one); /* its receipt is receipts[0] */
+        x->trace_fn = NULL;
+        out->receipts[i] = out->receipts[0];
+        if (i > 0)
+            out->receipts[0] = first;
+    }
     return err;
 }

@@ -16,6 +16,10 @@ void hd_exec_cuda_close(hd_exec_cuda *x);
 /* As hd_exec_run; offsets are already checked. */
 hd_err hd_exec_cuda_run(hd_exec_cuda *x, hd_results *out, const hd_batch *batch);
 
+/* One transaction after another, with every step given to fn; see hd_trace_cuda.h. */
+hd_err hd_exec_cuda_trace(hd_exec_cuda *x, hd_results *out, const hd_batch *batch, hd_trace_fn fn,
+                          void *ctx);
+
 /* Devices: their number; the name, memory and multiprocessors of one. */
 uint32_t hd_cuda_device_cnt(void);
 hd_err hd_cuda_device_info(uint32_t idx, char *name, size_t name_sz, uint64_t *memory_sz,
