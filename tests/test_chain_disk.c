@@ -7,6 +7,7 @@
 #include "base/hd_json.h"
 #include "exec/hd_chain_disk.h"
 #include "exec/hd_genesis.h"
+#include "state/hd_state_trie.h"
 #include "state/hd_store_undo.h"
 #include "store_box.h"
 
@@ -145,6 +146,45 @@ static void check_indexes(rig *g, hd_json blocks) {
     hd_buf_free(&rlp);
 }
 
+typedef struct {
+    box *box;
+    uint64_t cnt;
+} node_ctx;
+
+static hd_err check_node(void *ctx, const hd_hash *owner, const uint8_t *path, size_t path_cnt,
+                         hd_span node) {
+    static const hd_hash no_owner;
+    node_ctx *n = ctx;
+    hd_span stored;
+    if (!node.sz)
+        return HD_OK;
+    n->cnt++;
+    assert_ok(hd_store_get_node(&stored, &n->box->msg, n->box->read, owner ? owner : &no_owner,
+                                path, path_cnt),
+              n->box);
+    assert_int_equal(stored.sz, node.sz);
+    assert_memory_equal(stored.data, node.data, node.sz);
+    return HD_OK;
+}
+
+/* The nodes in the store are those of tries made anew from the state, and no more. */
+static void check_nodes(rig *g) {
+    hd_state_trie *t;
+    hd_store_counts counts;
+    hd_hash root;
+    node_ctx ctx = {&g->box, 0};
+    assert_int_equal(hd_state_trie_open(&t, NULL, NULL), HD_OK);
+    hd_forest_keep_changes(hd_state_trie_forest(t), 1);
+    assert_int_equal(hd_state_trie_touch_all(t, g->state), HD_OK);
+    assert_int_equal(hd_state_trie_root(&root, t, g->state), HD_OK);
+    box_begin(&g->box);
+    assert_int_equal(hd_forest_each_change(hd_state_trie_forest(t), check_node, &ctx), HD_OK);
+    assert_ok(hd_store_count(&counts, &g->box.msg, g->box.read), &g->box);
+    assert_int_equal(counts.node_cnt, ctx.cnt);
+    box_end(&g->box);
+    hd_state_trie_close(t);
+}
+
 static void run_chain(const char *name, hd_json test, uint64_t *block_cnt) {
     rig g;
     hd_json val, blocks;
@@ -184,6 +224,7 @@ static void run_chain(const char *name, hd_json test, uint64_t *block_cnt) {
     if (memcmp(&want, &hd_chain_head(g.chain)->hash, sizeof want) != 0)
         fail_msg("%s: another head", name);
     check_indexes(&g, blocks);
+    check_nodes(&g);
     rig_close(&g);
     rig_free(&g);
     hd_buf_free(&rlp);

@@ -6,6 +6,8 @@
 
 #include "base/hd_rlp.h"
 #include "crypto/hd_keccak.h"
+#include "state/hd_state_trie.h"
+#include "state/hd_store_nodes.h"
 #include "state/hd_store_undo.h"
 
 /* A block that is not committed yet. */
@@ -20,6 +22,8 @@ struct hd_chain_disk {
     hd_store *store;
     hd_state *state;
     hd_store_batch *batch;
+    hd_state_trie *trie; /* of the committed head's state; NULL before there is one */
+    hd_store_nodes nodes;
     fresh *blocks;
     size_t block_cnt, block_cap;
     hd_undo touched;   /* what the pushes and pops since the last commit changed */
@@ -339,6 +343,46 @@ static hd_err pop(void *ctx, const hd_chain_entry *entry) {
     return HD_OK;
 }
 
+/* Opens the tries: those that the store holds, or new ones from the whole state, whose nodes the
+   next commit then writes. */
+static hd_err open_trie(hd_chain_disk *d, const hd_hash *root) {
+    hd_forest_source source;
+    d->nodes.store = d->store;
+    d->nodes.msg = &d->msg;
+    hd_err err = hd_store_nodes_source(&source, &d->nodes, root);
+    if (err == HD_OK)
+        return hd_state_trie_open(&d->trie, NULL, &source);
+    if (err != HD_ERR_ABSENT)
+        return err;
+    err = hd_state_trie_open(&d->trie, NULL, NULL);
+    if (err != HD_OK)
+        return err;
+    hd_forest_keep_changes(hd_state_trie_forest(d->trie), 1);
+    hd_store_delete_all_nodes(d->batch);
+    return hd_state_trie_touch_all(d->trie, d->state);
+}
+
+/* The tries to the state's, their changed nodes to the batch. That the root is the head's was seen
+   when the block was executed; here it is reached another way. */
+static hd_err put_nodes(hd_chain_disk *d, const hd_chain_entry *head) {
+    const hd_undo_account *accounts =
+        (const hd_undo_account *)(const void *)d->touched.accounts.data;
+    const hd_undo_slot *slots = (const hd_undo_slot *)(const void *)d->touched.slots.data;
+    size_t account_cnt = d->touched.accounts.sz / sizeof *accounts;
+    size_t slot_cnt = d->touched.slots.sz / sizeof *slots;
+    hd_hash root;
+    hd_err err = d->trie ? HD_OK : open_trie(d, &head->header.state_root);
+    for (size_t i = 0; i < account_cnt && err == HD_OK; i++)
+        err = hd_state_trie_touch(d->trie, &accounts[i].addr);
+    for (size_t i = 0; i < slot_cnt && err == HD_OK; i++)
+        err = hd_state_trie_touch_slot(d->trie, &slots[i].addr, slots[i].key);
+    if (err == HD_OK)
+        err = hd_state_trie_root(&root, d->trie, d->state);
+    if (err == HD_OK && !is_same(&root, &head->header.state_root))
+        err = corrupt(&d->msg, head->header.number, "the tries' root is not the state's");
+    return err == HD_OK ? hd_store_put_nodes(d->batch, hd_state_trie_forest(d->trie)) : err;
+}
+
 static hd_err commit(void *ctx, const hd_chain_entry *head) {
     hd_chain_disk *d = (hd_chain_disk *)ctx;
     hd_err err = HD_OK;
@@ -348,6 +392,8 @@ static hd_err commit(void *ctx, const hd_chain_entry *head) {
     if (d->is_moved && !is_same(&head->hash, &d->committed)) {
         hd_store_head record = {head->header.number, head->hash, head->header.state_root};
         err = hd_undo_compact(&d->touched);
+        if (err == HD_OK)
+            err = put_nodes(d, head);
         if (err == HD_OK)
             hd_store_put_changed(d->batch, d->state, &d->touched);
         hd_store_put_head(d->batch, &record);
@@ -398,6 +444,7 @@ void hd_chain_disk_close(hd_chain_disk *d) {
     hd_undo_free(&d->touched);
     hd_undo_free(&d->undo);
     hd_buf_free(&d->bytes);
+    hd_state_trie_close(d->trie);
     hd_store_batch_free(d->batch);
     free(d);
 }
@@ -425,7 +472,10 @@ hd_err hd_chain_disk_load(hd_store_head *head, hd_msg *msg, hd_chain_disk *d) {
         return HD_ERR_CORRUPT;
     }
     d->committed = head->hash;
-    return HD_OK;
+    err = open_trie(d, &root);
+    if (err != HD_OK && msg)
+        *msg = d->msg;
+    return err;
 }
 
 hd_err hd_chain_disk_begin(hd_chain_disk *d, hd_span config, const hd_hash *genesis) {

@@ -1,8 +1,8 @@
 /* hd_chain_disk.h - lays a chain (hd_chain.h) on the persistent store (hd_store.h).
 
    What an import brings is collected and committed at once when the state stands at the head again:
-   block, flat state, receipts, indexes, undo record and head together. An import that fails leaves
-   the store as it was; the chain and its state must then be closed and opened anew.
+   block, flat state, trie nodes, receipts, indexes, undo record and head together. An import that
+   fails leaves the store as it was; the chain and its state must then be closed and opened anew.
 
    Records: a block's body is what follows the header in its RLP list; receipts are the RLP list of
    what lies in the receipts trie, each a list (legacy) or a string (typed); undo as in

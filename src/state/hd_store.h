@@ -124,6 +124,15 @@ hd_err hd_store_get_oldest(uint64_t *number, hd_msg *msg, hd_store_read *r);
 /* A record that the caller named, such as "genesis" or "config". */
 hd_err hd_store_get_named(hd_span *out, hd_msg *msg, hd_store_read *r, const char *name);
 
+/* How many records there are, and the bytes of the file that are in use. */
+typedef struct {
+    uint64_t account_cnt, slot_cnt, code_cnt, node_cnt;
+    uint64_t block_cnt; /* on every branch */
+    uint64_t tx_cnt, undo_cnt;
+    uint64_t file_sz;
+} hd_store_counts;
+hd_err hd_store_count(hd_store_counts *out, hd_msg *msg, hd_store_read *r);
+
 /* Walks by ascending hash. fn's error ends the walk and is returned. */
 typedef hd_err hd_store_account_fn(void *ctx, const hd_address *addr,
                                    const hd_store_account *account);
@@ -184,6 +193,7 @@ hd_err hd_store_put_all(hd_store_batch *b, const hd_state *state);
 void hd_store_put_node(hd_store_batch *b, const hd_hash *owner, const uint8_t *nibbles,
                        size_t nibble_cnt, hd_span rlp);
 void hd_store_delete_nodes(hd_store_batch *b, const hd_hash *owner);
+void hd_store_delete_all_nodes(hd_store_batch *b);
 
 /* A block, canonical or not. receipts and undo may be empty: nothing is then stored for them. */
 typedef struct {

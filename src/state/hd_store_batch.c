@@ -7,7 +7,8 @@
 #define OP_PUT 0u
 #define OP_DELETE 1u
 #define OP_DELETE_PREFIX 2u
-#define GROWS_MAX 32u /* doublings of the map in one commit */
+#define OP_DELETE_ALL 3u /* its key means nothing */
+#define GROWS_MAX 32u    /* doublings of the map in one commit */
 
 /* An operation in the batch's buffer; key and record (with its checksum) follow it. The order of
    operations counts, so they are a log and not a table. */
@@ -182,6 +183,10 @@ void hd_store_delete_nodes(hd_store_batch *b, const hd_hash *owner) {
     hd_store_batch_delete_prefix(b, HD_STORE_DB_NODES, hd_store_span(owner->b, 32));
 }
 
+void hd_store_delete_all_nodes(hd_store_batch *b) {
+    op_add(b, HD_STORE_DB_NODES, OP_DELETE_ALL, hd_store_span("", 1), hd_store_span(NULL, 0));
+}
+
 /* ---- blocks */
 
 static hd_span block_key(uint8_t key[40], uint64_t number, const hd_hash *hash) {
@@ -312,6 +317,8 @@ static int apply(const hd_store *s, MDB_txn *txn, const hd_store_batch *b) {
             rc = mdb_del(txn, s->dbis[head.db], &key, NULL);
             if (rc == MDB_NOTFOUND)
                 rc = 0;
+        } else if (head.kind == OP_DELETE_ALL) {
+            rc = mdb_drop(txn, s->dbis[head.db], 0);
         } else {
             rc = delete_prefix(txn, s->dbis[head.db], key);
         }

@@ -229,6 +229,30 @@ hd_err hd_store_get_named(hd_span *out, hd_msg *msg, hd_store_read *r, const cha
     return hd_store_fetch(out, msg, r, HD_STORE_DB_META, hd_store_span(full, strlen(full)));
 }
 
+hd_err hd_store_count(hd_store_counts *out, hd_msg *msg, hd_store_read *r) {
+    const hd_store *s = r->store;
+    const struct {
+        uint32_t db;
+        uint64_t *cnt;
+    } table[] = {{HD_STORE_DB_ACCOUNTS, &out->account_cnt}, {HD_STORE_DB_SLOTS, &out->slot_cnt},
+                 {HD_STORE_DB_CODES, &out->code_cnt},       {HD_STORE_DB_NODES, &out->node_cnt},
+                 {HD_STORE_DB_HEADERS, &out->block_cnt},    {HD_STORE_DB_TXS, &out->tx_cnt},
+                 {HD_STORE_DB_UNDO, &out->undo_cnt}};
+    MDB_stat stat = {0};
+    MDB_envinfo info;
+    int rc = 0;
+    for (size_t i = 0; i < sizeof table / sizeof *table && rc == 0; i++) {
+        rc = mdb_stat(r->txn, s->dbis[table[i].db], &stat);
+        *table[i].cnt = stat.ms_entries;
+    }
+    if (rc == 0)
+        rc = mdb_env_info(s->env, &info);
+    if (rc != 0)
+        return hd_store_fail(msg, s->dir, rc, "counting");
+    out->file_sz = ((uint64_t)info.me_last_pgno + 1) * stat.ms_psize;
+    return HD_OK;
+}
+
 /* ---- walks */
 
 typedef struct {
