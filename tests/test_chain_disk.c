@@ -185,6 +185,29 @@ static void check_nodes(rig *g) {
     hd_state_trie_close(t);
 }
 
+/* Every state that is kept comes back with its block's root. */
+static void check_history(rig *g) {
+    box *x = &g->box;
+    hd_hash hash, root;
+    hd_span raw;
+    hd_state *s = hd_state_new();
+    hd_header header;
+    uint64_t last = hd_chain_head(g->chain)->header.number, n = last > 5 ? last - 5 : 0;
+    box_begin(x);
+    assert_int_equal(hd_store_load_at(s, &x->msg, x->read, last + 1), HD_ERR_ABSENT);
+    for (; n <= last; n++) {
+        hd_state_reset(s);
+        assert_ok(hd_store_load_at(s, &x->msg, x->read, n), x);
+        assert_ok(hd_store_get_canonical(&hash, &x->msg, x->read, n), x);
+        assert_ok(hd_store_get_header(&raw, &x->msg, x->read, n, &hash), x);
+        assert_int_equal(hd_header_decode(&header, NULL, raw), HD_OK);
+        assert_int_equal(hd_state_root(&root, s), HD_OK);
+        assert_memory_equal(&root, &header.state_root, sizeof root);
+    }
+    box_end(x);
+    hd_state_free(s);
+}
+
 static void run_chain(const char *name, hd_json test, uint64_t *block_cnt) {
     rig g;
     hd_json val, blocks;
@@ -225,6 +248,7 @@ static void run_chain(const char *name, hd_json test, uint64_t *block_cnt) {
         fail_msg("%s: another head", name);
     check_indexes(&g, blocks);
     check_nodes(&g);
+    check_history(&g);
     rig_close(&g);
     rig_free(&g);
     hd_buf_free(&rlp);

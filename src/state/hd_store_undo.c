@@ -86,6 +86,48 @@ hd_err hd_store_teach(hd_state *s, hd_msg *msg, hd_store_read *r, const hd_undo 
     return HD_OK;
 }
 
+static hd_err take_back(hd_state *s, hd_undo *undo, hd_msg *msg, hd_store_read *r,
+                        uint64_t number) {
+    hd_hash hash;
+    hd_span raw;
+    hd_err err = hd_store_get_canonical(&hash, msg, r, number);
+    if (err == HD_OK)
+        err = hd_store_get_undo(&raw, msg, r, number, &hash);
+    if (err == HD_OK)
+        err = hd_undo_decode(undo, raw);
+    if (err == HD_OK)
+        err = hd_store_teach(s, msg, r, undo);
+    return err == HD_OK ? hd_undo_apply(s, undo) : err;
+}
+
+hd_err hd_store_load_at(hd_state *out, hd_msg *msg, hd_store_read *r, uint64_t number) {
+    hd_store_head head;
+    hd_undo undo;
+    uint64_t oldest;
+    memset(&undo, 0, sizeof undo);
+    hd_err err = hd_store_get_head(&head, msg, r);
+    if (err == HD_OK)
+        err = hd_store_get_oldest(&oldest, msg, r);
+    if (err != HD_OK)
+        return err;
+    if (number > head.number || number < oldest) {
+        hd_msg_set(msg, "the state of block %llu is not kept: the store has those of %llu to %llu",
+                   (unsigned long long)number, (unsigned long long)oldest,
+                   (unsigned long long)head.number);
+        return HD_ERR_ABSENT;
+    }
+    err = hd_store_load(out, msg, r);
+    for (uint64_t n = head.number; n > number && err == HD_OK; n--) {
+        err = take_back(out, &undo, msg, r, n);
+        if (err == HD_ERR_ABSENT || err == HD_ERR_CORRUPT) {
+            hd_msg_prefix(msg, "undoing block %llu: ", (unsigned long long)n);
+            err = HD_ERR_CORRUPT;
+        }
+    }
+    hd_undo_free(&undo);
+    return err;
+}
+
 void hd_store_put_changed(hd_store_batch *b, const hd_state *s, const hd_undo *undo) {
     const hd_undo_account *accounts = (const hd_undo_account *)(const void *)undo->accounts.data;
     const hd_undo_slot *slots = (const hd_undo_slot *)(const void *)undo->slots.data;

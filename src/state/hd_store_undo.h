@@ -18,6 +18,12 @@ hd_err hd_undo_decode(hd_undo *out, hd_span in);
    msg when the store has not got one either, HD_ERR_NOMEM. */
 hd_err hd_store_teach(hd_state *s, hd_msg *msg, hd_store_read *r, const hd_undo *undo);
 
+/* hd_store_load_at fills an empty state with that after canonical block `number`: the head's, taken
+   back block by block, so it costs the whole state and every block in between. HD_ERR_ABSENT: the
+   block is above the head, or its state is no longer kept (hd_store_get_oldest). HD_ERR_CORRUPT,
+   HD_ERR_NOMEM. The caller compares the root with the block's header. */
+hd_err hd_store_load_at(hd_state *out, hd_msg *msg, hd_store_read *r, uint64_t number);
+
 /* hd_store_put_changed writes every account and slot that the compacted record names as it is in
    the state now, with the codes that are new: the difference between the record's state and this
    one. */
