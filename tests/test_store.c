@@ -574,6 +574,105 @@ static void lost_meta_page_is_named(void **state) {
     box_remove(&x);
 }
 
+/* ---- loss of power while commits did not wait */
+
+#define TORN_COMMITS 8u
+
+/* A commit that changes state and adds a block. */
+static void torn_commit(box *x, hd_state *s, hd_store_batch *b, uint64_t n) {
+    hd_store_head head = {.number = n, .hash = hash_of(n)};
+    uint8_t bytes[400];
+    memset(bytes, (int)n, sizeof bytes);
+    for (uint32_t i = 0; i < 20; i++) {
+        hd_store_account_change c;
+        hd_state_account old;
+        memset(&c, 0, sizeof c);
+        c.addr = addr_of(rng() % 300);
+        assert_int_equal(hd_state_get(&old, s, &c.addr), HD_OK);
+        c.nonce = old.nonce + 1;
+        c.balance_wei = hd_u256_from_u64(rng());
+        c.code_hash = old.code_hash;
+        hd_store_put_account(b, &c);
+        hd_u256 key = hd_u256_from_u64(rng() % 20), value = hd_u256_from_u64(rng() % 3);
+        hd_store_put_slot(b, &c.addr, key, value);
+        assert_int_equal(hd_state_set(s, &c.addr, c.nonce, c.balance_wei, old.code, old.code_sz),
+                         HD_OK);
+        assert_int_equal(hd_state_set_slot(s, &c.addr, key, value), HD_OK);
+    }
+    assert_int_equal(hd_state_root(&head.state_root, s), HD_OK);
+    hd_store_block block = {.number = n, .hash = head.hash};
+    block.header = block.body = (hd_span){bytes, sizeof bytes};
+    hd_store_put_block(b, &block);
+    hd_store_put_canonical(b, n, &head.hash);
+    hd_store_put_head(b, &head);
+    assert_ok(hd_store_commit(x->store, &x->msg, b), x);
+}
+
+/* A file of which some pages are old and some are new is refused, or is one of the commits. */
+static void torn_file_is_refused_or_one_commit(void **state) {
+    (void)state;
+    box x;
+    char path[256], mark[256];
+    hd_state *s = make_state(300);
+    hd_store_batch *b = hd_store_batch_new();
+    hd_buf files[TORN_COMMITS], torn;
+    uint32_t refused_cnt = 0, named_cnt = 0;
+    box_init(&x);
+    snprintf(mark, sizeof mark, "%s/unsynced", x.dir);
+    box_open(&x, HD_STORE_CREATE | HD_STORE_NO_SYNC, 0);
+    put_genesis(&x, s, 0);
+    for (uint64_t n = 1; n <= TORN_COMMITS; n++) {
+        torn_commit(&x, s, b, n);
+        data_path(path, sizeof path, &x);
+        hd_buf_init(&files[n - 1]);
+        assert_int_equal(hd_file_read(&files[n - 1], NULL, path, HD_FILE_SZ_MAX), HD_OK);
+    }
+    box_close(&x);
+    hd_buf_init(&torn);
+    for (uint32_t i = 0; i < 300; i++) {
+        uint32_t first = (uint32_t)(rng() % TORN_COMMITS), share = (uint32_t)(rng() % 20 + 1);
+        const hd_buf *last = &files[TORN_COMMITS - 1], *old = &files[first];
+        hd_buf_clear(&torn);
+        for (size_t at = 0; at < last->sz; at += 4096) {
+            const hd_buf *from = rng() % share == 0 && at + 4096 <= old->sz ? old : last;
+            hd_buf_append(&torn, from->data + at, 4096);
+        }
+        assert_int_equal(hd_file_write(NULL, path, torn.data, torn.sz), HD_OK);
+        assert_int_equal(hd_file_write(NULL, mark, "another boot", 12), HD_OK);
+        hd_err err = box_try_open(&x, 0, 0);
+        if (err == HD_OK) {
+            hd_store_head head;
+            hd_hash hash;
+            hd_span raw;
+            box_begin(&x);
+            err = hd_store_verify(&x.msg, x.read);
+            if (err == HD_OK) {
+                assert_ok(hd_store_get_head(&head, &x.msg, x.read), &x);
+                hd_hash want = hash_of(head.number);
+                assert_memory_equal(&head.hash, &want, sizeof want);
+                for (uint64_t n = 1; n <= head.number; n++) {
+                    assert_ok(hd_store_get_canonical(&hash, &x.msg, x.read, n), &x);
+                    assert_ok(hd_store_get_body(&raw, &x.msg, x.read, n, &hash), &x);
+                    assert_int_equal(raw.data[0], n);
+                }
+            }
+            box_end(&x);
+            box_close(&x);
+        } else if (strstr(x.msg.text, "the machine stopped")) {
+            named_cnt++;
+        }
+        refused_cnt += err != HD_OK;
+        assert_true(err == HD_OK || err == HD_ERR_CORRUPT);
+    }
+    assert_true(refused_cnt > 100 && named_cnt > 50);
+    for (uint32_t i = 0; i < TORN_COMMITS; i++)
+        hd_buf_free(&files[i]);
+    hd_buf_free(&torn);
+    hd_store_batch_free(b);
+    hd_state_free(s);
+    box_remove(&x);
+}
+
 /* Random work for long: the checker never refuses what LMDB wrote. */
 static void sound_files_pass_the_check(void **state) {
     (void)state;
@@ -621,6 +720,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(misplaced_pages_are_named_and_never_wrong),
     cmocka_unit_test(truncated_file_is_named),
     cmocka_unit_test(lost_meta_page_is_named),
+    cmocka_unit_test(torn_file_is_refused_or_one_commit),
     cmocka_unit_test(sound_files_pass_the_check),
 };
 
