@@ -20,7 +20,9 @@
     X(t8n) \
     X(http) \
     X(precompile) \
-    X(core)
+    X(core) \
+    X(ordered) \
+    X(api)
 
 #define HD_X(name) void hd_fuzz_##name(const uint8_t *data, size_t sz);
 HD_FUZZ_TARGETS(HD_X)

@@ -23,6 +23,7 @@ typedef struct {
     int is_receipts;  /* receipts only */
     int is_ordered;
     int is_checked;
+    int is_cpu_time; /* evm on one thread of the host: without the time that others took */
 } hd_bench_options;
 
 /* One measurement. */

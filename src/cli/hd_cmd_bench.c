@@ -29,6 +29,7 @@ enum {
     OPTION_ORDERED,
     OPTION_RECEIPTS,
     OPTION_NO_CHECK,
+    OPTION_CPU_TIME,
     OPTION_CSV,
     OPTION_FIXTURES,
     OPTION_LIST,
@@ -44,6 +45,8 @@ static const hd_cli_option options[] = {
     {"--ordered", NULL, "run workloads in order, writing the state", OPTION_ORDERED},
     {"--receipts", NULL, "no logs, outputs and state differences", OPTION_RECEIPTS},
     {"--no-check", NULL, "do not compare results", OPTION_NO_CHECK},
+    {"--cpu-time", NULL, "evm: time of the processor, not of the clock (host, one thread)",
+     OPTION_CPU_TIME},
     {"--csv", "FILE", "append the rows to FILE", OPTION_CSV},
     {"--fixtures", "DIR", "where evm-benchmarks are ($HEDDLE_FIXTURES)", OPTION_FIXTURES},
     {"--list", NULL, "list what can be measured", OPTION_LIST},
@@ -217,6 +220,7 @@ int hd_cmd_bench(int argc, char **argv) {
         case OPTION_ORDERED: o.is_ordered = 1; break;
         case OPTION_RECEIPTS: o.is_receipts = 1; break;
         case OPTION_NO_CHECK: o.is_checked = 0; break;
+        case OPTION_CPU_TIME: o.is_cpu_time = 1; break;
         case OPTION_CSV: o.csv_path = cli.value; break;
         case OPTION_FIXTURES: o.fixtures = cli.value; break;
         case OPTION_LIST: return list();

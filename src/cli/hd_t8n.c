@@ -188,6 +188,8 @@ static int run_one(hd_t8n_run_state *r, const hd_tx *tx, const hd_env *env, cons
                       .world_cnt = 1,
                       .env_cnt = 1,
                       .tx_cnt = 1,
+                      .flags =
+                          r->options->trace_flags & HD_TRACE_MEMORY ? HD_BATCH_TRACE_MEMORY : 0,
                       .blockhash = get_block_hash,
                       .blockhash_ctx = r};
     hd_err err = trace

@@ -195,9 +195,11 @@ static hd_err host_run(hd_exec *x, hd_results *out, const hd_batch *batch) {
         for (uint32_t w = 0; w < x->worker_cnt; w++)
             results_clear(&x->parts[w]);
     }
+    if (x->worker_cnt == 1) /* the pool's locks would cost more than a short transaction */
+        return host_chunk(&h, 0, batch->tx_cnt, 0);
     size_t chunk = batch->tx_cnt / (x->worker_cnt * 8) + 1;
     hd_err err = hd_pool_for(x->pool, batch->tx_cnt, HD_MIN(chunk, 1024), host_chunk, &h);
-    if (err == HD_OK && x->worker_cnt > 1)
+    if (err == HD_OK)
         err = host_gather(x, out, batch->tx_cnt);
     return err;
 }

@@ -33,9 +33,10 @@ typedef struct {
     void *blockhash_ctx;
 } hd_batch;
 
-#define HD_BATCH_READS 1u    /* export read-only accounts and slots too (for validation) */
-#define HD_BATCH_NO_DIFF 2u  /* receipts only: no accounts, slots, logs, output */
-#define HD_BATCH_UNSORTED 4u /* cuda: do not group lanes by code and selector (for measuring) */
+#define HD_BATCH_READS 1u        /* export read-only accounts and slots too (for validation) */
+#define HD_BATCH_NO_DIFF 2u      /* receipts only: no accounts, slots, logs, output */
+#define HD_BATCH_UNSORTED 4u     /* cuda: do not group lanes by code and selector (for measuring) */
+#define HD_BATCH_TRACE_MEMORY 8u /* steps hold the contents of memory: a copy each */
 
 /* Results live in arrays that grow and are reused by the next hd_exec_run. receipts[i] belongs to
    txs[i]; its ranges lie anywhere in the arrays (a backend may finish transactions out of order),
@@ -58,11 +59,11 @@ typedef struct {
 typedef struct {
     const hd_u256 *stack;
     uint64_t pc;
-    uint64_t gas;      /* before the instruction */
-    uint64_t gas_cost; /* a call's includes what it gave its callee, as go-ethereum prints it */
-    uint64_t refund;
+    uint64_t gas;          /* before the instruction */
+    uint64_t gas_cost;     /* a call's includes what it gave its callee, as go-ethereum prints it */
+    uint64_t refund;       /* with what SSTORE and SELFDESTRUCT themselves give */
     uint64_t memory_sz;    /* bytes, before the instruction */
-    const uint8_t *memory; /* its contents, or NULL where they are not recorded */
+    const uint8_t *memory; /* its contents with HD_BATCH_TRACE_MEMORY, else NULL */
     uint32_t stack_cnt;
     uint32_t depth; /* from 1 */
     uint32_t op;
