@@ -9,9 +9,10 @@
 #define HD_FOREST_NODE_SZ_MAX 544u /* a branch with 16 hashes takes 532 bytes */
 #define HD_FOREST_WORDS (HD_KECCAK_RATE_SZ / 8)
 
-/* Bytes on their way into a hash, a word at a time; or, where out is set, into memory. */
+/* Bytes on their way into a hash, a word at a time; or, where out is set, into memory. The hash's
+   state lies apart, so that the rest can be kept in registers. */
 typedef struct {
-    uint64_t s[25];
+    uint64_t *s;
     uint64_t word; /* the lowest bit_cnt bits are waiting */
     uint32_t bit_cnt;
     uint32_t word_cnt;
@@ -19,9 +20,17 @@ typedef struct {
     uint32_t out_sz;
 } hd_forest_enc;
 
-HD_INL void hd_forest_enc_start(hd_forest_enc *e, uint8_t *out) {
+HD_INL void hd_forest_enc_hash_start(hd_forest_enc *e, uint64_t s[25]) {
     for (uint32_t i = 0; i < 25; i++)
-        e->s[i] = 0;
+        s[i] = 0;
+    e->s = s;
+    e->word = 0;
+    e->bit_cnt = e->word_cnt = e->out_sz = 0;
+    e->out = NULL;
+}
+
+HD_INL void hd_forest_enc_bytes_start(hd_forest_enc *e, uint8_t *out) {
+    e->s = NULL;
     e->word = 0;
     e->bit_cnt = e->word_cnt = e->out_sz = 0;
     e->out = out;
@@ -35,34 +44,29 @@ HD_INL void hd_forest_enc_flush(hd_forest_enc *e, uint64_t word) {
     }
 }
 
-HD_INL void hd_forest_enc_byte(hd_forest_enc *e, uint32_t byte) {
+/* The n lowest bytes of v, 1 to 8; those above are 0. */
+HD_INL void hd_forest_enc_bytes(hd_forest_enc *e, uint64_t v, uint32_t n) {
     if (e->out) {
-        e->out[e->out_sz++] = (uint8_t)byte;
+        for (uint32_t i = 0; i < n; i++)
+            e->out[e->out_sz++] = (uint8_t)(v >> (8 * i));
         return;
     }
-    e->word |= (uint64_t)byte << e->bit_cnt;
-    e->bit_cnt += 8;
-    if (e->bit_cnt == 64) {
+    uint32_t bit_cnt = e->bit_cnt + 8 * n;
+    e->word |= v << e->bit_cnt;
+    if (bit_cnt >= 64) {
         hd_forest_enc_flush(e, e->word);
-        e->word = 0;
-        e->bit_cnt = 0;
+        bit_cnt -= 64;
+        e->word = bit_cnt ? v >> (8 * n - bit_cnt) : 0;
     }
+    e->bit_cnt = bit_cnt;
 }
 
-HD_INL void hd_forest_enc_word(hd_forest_enc *e, uint64_t word) {
-    if (e->out) {
-        hd_store_le64(e->out + e->out_sz, word);
-        e->out_sz += 8;
-        return;
-    }
-    hd_forest_enc_flush(e, e->word | word << e->bit_cnt);
-    e->word = e->bit_cnt ? word >> (64 - e->bit_cnt) : 0;
-}
+HD_INL void hd_forest_enc_byte(hd_forest_enc *e, uint32_t byte) { hd_forest_enc_bytes(e, byte, 1); }
 
 HD_INL void hd_forest_enc_hash(hd_forest_enc *e, const hd_forest_key *hash) {
     hd_forest_enc_byte(e, 0xa0);
     for (uint32_t i = 0; i < 4; i++)
-        hd_forest_enc_word(e, hash->w[i]);
+        hd_forest_enc_bytes(e, hash->w[i], 8);
 }
 
 HD_INL void hd_forest_enc_end(hd_forest_enc *e, hd_forest_key *hash) {
@@ -75,16 +79,25 @@ HD_INL void hd_forest_enc_end(hd_forest_enc *e, hd_forest_key *hash) {
 
 /* ---- pieces ---- */
 
+/* Bytes of x, above 0, without leading zeros. */
+HD_INL uint32_t hd_forest_word_sz(uint64_t x) {
+#if HD_ON_DEVICE
+    return 8 - (uint32_t)__clzll((long long)x) / 8;
+#elif defined(__GNUC__) && !defined(__CUDACC__)
+    return 8 - (uint32_t)__builtin_clzll(x) / 8;
+#else
+    uint32_t n = 0;
+    for (; x; x >>= 8)
+        n++;
+    return n;
+#endif
+}
+
 /* Bytes of a number without leading zeros. */
 HD_INL uint32_t hd_forest_num_sz(const uint64_t *w, uint32_t cnt) {
-    for (uint32_t i = cnt; i-- > 0;) {
-        if (w[i] == 0)
-            continue;
-        uint32_t n = 0;
-        for (uint64_t x = w[i]; x; x >>= 8)
-            n++;
-        return 8 * i + n;
-    }
+    for (uint32_t i = cnt; i-- > 0;)
+        if (w[i])
+            return 8 * i + hd_forest_word_sz(w[i]);
     return 0;
 }
 
@@ -96,8 +109,12 @@ HD_INL uint32_t hd_forest_num_item_sz(const uint64_t *w, uint32_t sz) {
 HD_INL void hd_forest_enc_num(hd_forest_enc *e, const uint64_t *w, uint32_t sz) {
     if (!(sz == 1 && w[0] < 0x80))
         hd_forest_enc_byte(e, 0x80 + sz);
-    for (uint32_t i = sz; i-- > 0;)
-        hd_forest_enc_byte(e, (uint32_t)(w[i / 8] >> (8 * (i % 8))) & 0xffu);
+    if (sz == 0)
+        return;
+    uint32_t i = (sz - 1) / 8, n = (sz - 1) % 8 + 1;
+    hd_forest_enc_bytes(e, hd_bswap64(w[i]) >> (8 * (8 - n)), n);
+    while (i-- > 0)
+        hd_forest_enc_bytes(e, hd_bswap64(w[i]), 8);
 }
 
 HD_INL uint32_t hd_forest_list_sz(uint32_t payload_sz) {
@@ -105,17 +122,12 @@ HD_INL uint32_t hd_forest_list_sz(uint32_t payload_sz) {
 }
 
 HD_INL void hd_forest_enc_list(hd_forest_enc *e, uint32_t payload_sz) {
-    if (payload_sz < 56) {
+    if (payload_sz < 56)
         hd_forest_enc_byte(e, 0xc0 + payload_sz);
-        return;
-    }
-    if (payload_sz < 256) {
-        hd_forest_enc_byte(e, 0xf8);
-    } else {
-        hd_forest_enc_byte(e, 0xf9);
-        hd_forest_enc_byte(e, payload_sz >> 8);
-    }
-    hd_forest_enc_byte(e, payload_sz & 0xff);
+    else if (payload_sz < 256)
+        hd_forest_enc_bytes(e, 0xf8 | payload_sz << 8, 2);
+    else
+        hd_forest_enc_bytes(e, 0xf9 | (payload_sz >> 8) << 8 | (payload_sz & 0xff) << 16, 3);
 }
 
 /* The string of a path in hex-prefix form: a nibble of flags (2: leaf, 1: odd count), an unused one
@@ -134,6 +146,16 @@ HD_INL void hd_forest_enc_path(hd_forest_enc *e, const hd_forest_key *key, uint3
         from++;
     } else {
         hd_forest_enc_byte(e, leaf_flag);
+    }
+    if (!(from & 1) && to == 64) { /* a leaf's: whole bytes to the key's end */
+        uint32_t i = from / 16, skip = from / 2 % 8;
+        if (skip) {
+            hd_forest_enc_bytes(e, key->w[i] >> (8 * skip), 8 - skip);
+            i++;
+        }
+        for (; i < 4; i++)
+            hd_forest_enc_bytes(e, key->w[i], 8);
+        return;
     }
     for (; from < to; from += 2)
         hd_forest_enc_byte(e, hd_forest_nibble(key, from) << 4 | hd_forest_nibble(key, from + 1));
@@ -178,8 +200,7 @@ HD_INL void hd_forest_enc_value(hd_forest_enc *e, const hd_forest_leaf_form *m, 
         return;
     }
     const hd_forest_trie *t = &f->tries[l->account];
-    hd_forest_enc_byte(e, 0xf8);
-    hd_forest_enc_byte(e, m->value_sz - 2);
+    hd_forest_enc_bytes(e, 0xf8 | (m->value_sz - 2) << 8, 2);
     hd_forest_enc_num(e, &t->nonce, m->nonce_sz);
     hd_forest_enc_num(e, l->value.w, m->num_sz);
     hd_forest_enc_hash(e, &t->root);
@@ -191,8 +212,7 @@ HD_INL void hd_forest_enc_leaf(hd_forest_enc *e, const hd_forest_leaf_form *m, c
     hd_forest_enc_list(e, m->payload_sz);
     hd_forest_enc_path(e, &l->key, m->from, 64, 0x20);
     if (!l->trie) {
-        hd_forest_enc_byte(e, 0xb8);
-        hd_forest_enc_byte(e, m->value_sz);
+        hd_forest_enc_bytes(e, 0xb8 | m->value_sz << 8, 2);
     } else if (m->value_sz > 1) {
         hd_forest_enc_byte(e, 0x80 + m->value_sz);
     }
@@ -258,55 +278,77 @@ HD_INL void hd_forest_ref_from_bytes(hd_forest_ref *r, const uint8_t *bytes, uin
         r->key.w[i / 8] |= (uint64_t)bytes[i] << (8 * (i % 8));
 }
 
-/* Makes a node's reference. A root is hashed however short it is. */
-HD_NOINL void hd_forest_ref_leaf(hd_forest_ref *r, const hd_forest *f, const hd_forest_leaf *l) {
+/* A node's encoding in memory that is large enough (HD_FOREST_NODE_SZ_MAX for any); its size. */
+HD_NOINL uint32_t hd_forest_leaf_bytes(uint8_t *out, const hd_forest *f, const hd_forest_leaf *l) {
     hd_forest_leaf_form m;
     hd_forest_enc e;
     hd_forest_leaf_measure(&m, f, l);
+    hd_forest_enc_bytes_start(&e, out);
+    hd_forest_enc_leaf(&e, &m, f, l);
+    return e.out_sz;
+}
+
+HD_NOINL uint32_t hd_forest_branch_bytes(uint8_t *out, const hd_forest_branch *b) {
+    hd_forest_enc e;
+    hd_forest_enc_bytes_start(&e, out);
+    hd_forest_enc_branch(&e, b, hd_forest_branch_payload_sz(b));
+    return e.out_sz;
+}
+
+HD_NOINL uint32_t hd_forest_ext_bytes(uint8_t *out, const hd_forest_branch *b, uint32_t from,
+                                      const hd_forest_ref *inner) {
+    hd_forest_enc e;
+    hd_forest_enc_bytes_start(&e, out);
+    hd_forest_enc_ext(&e, b, from, inner);
+    return e.out_sz;
+}
+
+/* Makes a node's reference. A root is hashed however short it is. */
+HD_NOINL void hd_forest_ref_leaf(hd_forest_ref *r, const hd_forest *f, const hd_forest_leaf *l) {
+    hd_forest_leaf_form m;
+    hd_forest_leaf_measure(&m, f, l);
     if (m.total_sz >= 32 || !l->parent) {
-        hd_forest_enc_start(&e, NULL);
+        uint64_t s[25];
+        hd_forest_enc e;
+        hd_forest_enc_hash_start(&e, s);
         hd_forest_enc_leaf(&e, &m, f, l);
         hd_forest_enc_end(&e, &r->key);
         r->sz = 32;
-        return;
+    } else {
+        uint8_t bytes[32];
+        hd_forest_ref_from_bytes(r, bytes, hd_forest_leaf_bytes(bytes, f, l));
     }
-    uint8_t bytes[32];
-    hd_forest_enc_start(&e, bytes);
-    hd_forest_enc_leaf(&e, &m, f, l);
-    hd_forest_ref_from_bytes(r, bytes, e.out_sz);
 }
 
 /* The branch alone, without the extension above it. */
 HD_NOINL void hd_forest_ref_branch(hd_forest_ref *r, const hd_forest_branch *b, int is_root) {
-    hd_forest_enc e;
     uint32_t payload_sz = hd_forest_branch_payload_sz(b);
     if (hd_forest_list_sz(payload_sz) >= 32 || is_root) {
-        hd_forest_enc_start(&e, NULL);
+        uint64_t s[25];
+        hd_forest_enc e;
+        hd_forest_enc_hash_start(&e, s);
         hd_forest_enc_branch(&e, b, payload_sz);
         hd_forest_enc_end(&e, &r->key);
         r->sz = 32;
-        return;
+    } else {
+        uint8_t bytes[32];
+        hd_forest_ref_from_bytes(r, bytes, hd_forest_branch_bytes(bytes, b));
     }
-    uint8_t bytes[32];
-    hd_forest_enc_start(&e, bytes);
-    hd_forest_enc_branch(&e, b, payload_sz);
-    hd_forest_ref_from_bytes(r, bytes, e.out_sz);
 }
 
 HD_NOINL void hd_forest_ref_ext(hd_forest_ref *r, const hd_forest_branch *b, uint32_t from,
                                 const hd_forest_ref *inner) {
-    hd_forest_enc e;
     if (hd_forest_list_sz(hd_forest_ext_payload_sz(b, from, inner)) >= 32 || !b->parent) {
-        hd_forest_enc_start(&e, NULL);
+        uint64_t s[25];
+        hd_forest_enc e;
+        hd_forest_enc_hash_start(&e, s);
         hd_forest_enc_ext(&e, b, from, inner);
         hd_forest_enc_end(&e, &r->key);
         r->sz = 32;
-        return;
+    } else {
+        uint8_t bytes[32];
+        hd_forest_ref_from_bytes(r, bytes, hd_forest_ext_bytes(bytes, b, from, inner));
     }
-    uint8_t bytes[32];
-    hd_forest_enc_start(&e, bytes);
-    hd_forest_enc_ext(&e, b, from, inner);
-    hd_forest_ref_from_bytes(r, bytes, e.out_sz);
 }
 
 HD_INL void hd_forest_put_ref(const hd_forest *f, uint32_t trie, uint32_t parent,

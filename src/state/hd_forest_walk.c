@@ -45,34 +45,12 @@ hd_err hd_forest_get_slot(hd_u256 *out, hd_forest_host *h, const hd_hash *accoun
     return HD_OK;
 }
 
-/* ---- encodings ---- */
-
-/* A node's encoding in given memory; its size is returned. */
-static uint32_t leaf_bytes(uint8_t out[HD_FOREST_NODE_SZ_MAX], const hd_forest *f,
-                           const hd_forest_leaf *l) {
-    hd_forest_leaf_form m;
-    hd_forest_enc e;
-    hd_forest_leaf_measure(&m, f, l);
-    hd_forest_enc_start(&e, out);
-    hd_forest_enc_leaf(&e, &m, f, l);
-    return e.out_sz;
-}
-
-static uint32_t branch_bytes(uint8_t out[HD_FOREST_NODE_SZ_MAX], const hd_forest_branch *b) {
-    hd_forest_enc e;
-    hd_forest_enc_start(&e, out);
-    hd_forest_enc_branch(&e, b, hd_forest_branch_payload_sz(b));
-    return e.out_sz;
-}
-
+/* The extension above a branch. */
 static uint32_t ext_bytes(uint8_t out[HD_FOREST_NODE_SZ_MAX], const hd_forest_branch *b,
                           uint32_t from) {
     hd_forest_ref inner;
-    hd_forest_enc e;
     hd_forest_ref_branch(&inner, b, 0);
-    hd_forest_enc_start(&e, out);
-    hd_forest_enc_ext(&e, b, from, &inner);
-    return e.out_sz;
+    return hd_forest_ext_bytes(out, b, from, &inner);
 }
 
 /* ---- changes ---- */
@@ -106,7 +84,7 @@ static hd_err emit_node(const emission *x, uint32_t trie, const hd_forest_key *k
 static hd_err emit_leaf(const emission *x, uint32_t idx) {
     uint8_t bytes[HD_FOREST_NODE_SZ_MAX];
     const hd_forest_leaf *l = &x->h->f.leaves[idx];
-    uint32_t sz = leaf_bytes(bytes, &x->h->f, l);
+    uint32_t sz = hd_forest_leaf_bytes(bytes, &x->h->f, l);
     return emit_node(x, l->trie, &l->key, hd_forest_from(&x->h->f, l->parent), bytes, sz);
 }
 
@@ -118,7 +96,7 @@ static hd_err emit_branch(const emission *x, uint32_t idx) {
     if (from < b->depth)
         err = emit_node(x, b->trie, &b->prefix, from, bytes, ext_bytes(bytes, b, from));
     if (err == HD_OK)
-        err = emit_node(x, b->trie, &b->prefix, b->depth, bytes, branch_bytes(bytes, b));
+        err = emit_node(x, b->trie, &b->prefix, b->depth, bytes, hd_forest_branch_bytes(bytes, b));
     return err;
 }
 
@@ -181,14 +159,15 @@ static hd_err prove(proof *p, const hd_forest *f, uint32_t trie, const hd_forest
         if (ref == 0)
             return HD_OK;
         if (ref & HD_FOREST_LEAF)
-            return proof_add(p, bytes, leaf_bytes(bytes, f, &f->leaves[ref & HD_FOREST_INDEX_MAX]));
+            return proof_add(p, bytes,
+                             hd_forest_leaf_bytes(bytes, f, &f->leaves[ref & HD_FOREST_INDEX_MAX]));
         const hd_forest_branch *b = &f->branches[ref];
         hd_err err = HD_OK;
         if (from < b->depth)
             err = proof_add(p, bytes, ext_bytes(bytes, b, from));
         if (err != HD_OK || hd_forest_common(key, &b->prefix) < b->depth)
             return err;
-        err = proof_add(p, bytes, branch_bytes(bytes, b));
+        err = proof_add(p, bytes, hd_forest_branch_bytes(bytes, b));
         if (err != HD_OK)
             return err;
         from = b->depth + 1;
