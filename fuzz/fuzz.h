@@ -16,6 +16,7 @@
 #define HD_FUZZ_TARGETS(X) \
     X(rlp) \
     X(tx) \
+    X(block) \
     X(json) \
     X(t8n) \
     X(http) \

@@ -2,6 +2,8 @@
    reorganisation, refused blocks. */
 #include "hd_test.h"
 
+#include <unistd.h>
+
 #include "base/hd_file.h"
 #include "base/hd_rlp.h"
 #include "base/hd_threads.h"
@@ -52,8 +54,6 @@ static void assert_state_is_the_heads(const chain *x) {
 static void import_others(int is_serial) {
     chain x;
     char path[512];
-    hd_json_doc *doc;
-    hd_json root;
     hd_msg msg = {""};
     hd_buf file = {0};
     hd_block_verdict verdict;
@@ -61,9 +61,7 @@ static void import_others(int is_serial) {
     memset(&x, 0, sizeof x);
     hd_test_fixture(path, sizeof path, "rpc/execution-apis/genesis.json");
     x.state = hd_state_new();
-    assert_int_equal(hd_json_load(&doc, &root, &msg, path, HD_FILE_SZ_MAX, 64), HD_OK);
-    assert_int_equal(hd_genesis_read(&x.genesis, &x.config, x.state, &msg, root), HD_OK);
-    hd_json_close(doc);
+    assert_int_equal(hd_genesis_load(&x.genesis, &x.config, x.state, &msg, path), HD_OK);
     open_chain(&x, is_serial);
     assert_int_equal(hd_chain_start(x.c, &verdict, &x.genesis), HD_OK);
     assert_int_equal(verdict.status, HD_BLOCK_VALID);
@@ -116,8 +114,8 @@ static void open_own(chain *x, const char *network) {
     assert_int_equal(verdict.status, HD_BLOCK_VALID);
 }
 
-static void add_transfer(hd_block *b, uint64_t nonce, uint8_t to) {
-    hd_tx tx = {.nonce = nonce, .gas_limit = 21000};
+static void add_transfer(hd_block *b, uint64_t nonce, uint8_t to, uint64_t gas_limit) {
+    hd_tx tx = {.nonce = nonce, .gas_limit = gas_limit};
     hd_tx_envelope envelope = {.flags = 0}; /* unprotected: valid in every fork */
     tx.value_wei = hd_u256_from_u64(1000);
     tx.gas_price = tx.priority_fee = hd_u256_from_u64(1);
@@ -159,7 +157,7 @@ static void make_child(hd_buf *rlp, const chain *x, uint64_t seconds, uint32_t t
     assert_int_equal(hd_ecdsa_address(&sender, secret), HD_OK);
     assert_int_equal(hd_state_get(&account, x->state, &sender), HD_OK);
     for (uint32_t i = 0; i < tx_cnt; i++)
-        add_transfer(&b, account.nonce + i, (uint8_t)(mark + i));
+        add_transfer(&b, account.nonce + i, (uint8_t)(mark + i), 21000);
     hd_block_exec_options o = {.exec = x->exec, .chunk_cnt = 1, .flags = HD_BLOCK_EXEC_NO_CHECK};
     assert_int_equal(hd_block_recover(&verdict, &b, &rules, NULL), HD_OK);
     assert_int_equal(hd_block_exec(&result, &verdict, x->state, &undo, &b, &rules, &o), HD_OK);
@@ -257,7 +255,12 @@ static void spoil_bloom(hd_block *b) { b->header.bloom[0] ^= 1; }
 static void spoil_txs(hd_block *b) { b->header.txs_root.b[0] ^= 1; }
 static void spoil_parent(hd_block *b) { b->header.parent_hash.b[0] ^= 1; }
 static void spoil_nonce(hd_block *b) {
-    add_transfer(b, 77, 1);
+    add_transfer(b, 77, 1, 21000);
+    assert_int_equal(hd_block_roots(b), HD_OK);
+}
+/* More gas than a signed number of 64 bits, which no batch takes. */
+static void spoil_gas_limit(hd_block *b) {
+    add_transfer(b, 0, 1, 1ull << 63);
     assert_int_equal(hd_block_roots(b), HD_OK);
 }
 
@@ -274,6 +277,7 @@ static void refused_block_leaves_chain_and_state_as_they_were(void **state) {
         {spoil_txs, HD_BLOCK_INVALID_TXS_ROOT},
         {spoil_parent, HD_BLOCK_INVALID_PARENT},
         {spoil_nonce, HD_BLOCK_INVALID_TX},
+        {spoil_gas_limit, HD_BLOCK_INVALID_TX},
     };
     chain x;
     hd_buf rlps[3], good = {0}, bad = {0};
@@ -345,7 +349,80 @@ static void chain_resumes_where_its_store_and_state_stand(void **state) {
     close_chain(&x);
 }
 
+static hd_err load_genesis(chain *x, hd_msg *msg, const char *text) {
+    char path[] = "/tmp/hd_test_genesis_XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    memset(x, 0, sizeof *x);
+    x->state = hd_state_new();
+    hd_err err = hd_genesis_load(&x->genesis, &x->config, x->state, msg, path);
+    unlink(path);
+    return err;
+}
+
+static void genesis_file_gives_accounts_rules_and_header(void **state) {
+    (void)state;
+    chain x;
+    hd_msg msg = {""};
+    hd_state_account account;
+    hd_address addr = {{[19] = 0xaa}};
+    assert_int_equal(
+        load_genesis(&x, &msg,
+                     "{\"config\": {\"chainId\": 5, \"homesteadBlock\": 0, \"londonBlock\": 0,"
+                     "\"terminalTotalDifficulty\": 58750000000000000000000},"
+                     "\"extraData\": \"0x00112233445566778899001122334455667788990011223344\","
+                     "\"nonce\": \"0x42\", \"gasLimit\": \"0x1388\", \"difficulty\": \"1024\","
+                     "\"alloc\": {\"00000000000000000000000000000000000000aa\": {\"balance\":"
+                     "123456789012345678901234567890, \"nonce\": \"0x7\", \"code\": \"0x6001\","
+                     "\"storage\": {\"0x01\": \"0x02\"}}}}"),
+        HD_OK);
+    hd_chain_config mainnet;
+    hd_chain_config_mainnet(&mainnet);
+    assert_true(hd_u256_is_equal(x.config.terminal_difficulty, mainnet.terminal_difficulty));
+    assert_int_equal(x.config.chain_id, 5);
+    assert_int_equal(x.genesis.header.field_cnt, HD_HEADER_FIELDS_LONDON);
+    assert_int_equal(x.genesis.header.nonce[7], 0x42);
+    assert_int_equal(x.genesis.header.gas_limit, 5000);
+    assert_int_equal(x.genesis.header.extra_sz, 25);
+    assert_int_equal(x.genesis.header.difficulty.w[0], 1024);
+    assert_int_equal(hd_state_get(&account, x.state, &addr), HD_OK);
+    assert_int_equal(account.nonce, 7);
+    assert_int_equal(account.code_sz, 2);
+    /* 123456789012345678901234567890 */
+    assert_int_equal(account.balance_wei.w[1], 0x18ee90ff6ull);
+    assert_int_equal(account.balance_wei.w[0], 0xc373e0ee4e3f0ad2ull);
+    hd_state_free(x.state);
+    hd_block_free(&x.genesis);
+}
+
+static void malformed_genesis_file_is_refused_with_its_place(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "",
+        "{",
+        "{}",
+        "{\"config\": {}}",
+        "{\"config\": {}, \"alloc\": []}",
+        "{\"config\": {}, \"alloc\": {\"0x12\": {\"balance\": \"1\"}}}",
+        "{\"config\": {}, \"alloc\": {}, \"nonce\": \"0x112233445566778899\"}",
+        "{\"config\": {}, \"alloc\": {}, \"number\": 123456789012345678901234}",
+        "{\"config\": {}, \"alloc\": {}, \"extraData\": \"0x1\"}",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        chain x;
+        hd_msg msg = {""};
+        assert_int_equal(load_genesis(&x, &msg, texts[i]), HD_ERR_FORMAT);
+        assert_non_null(strstr(msg.text, "hd_test_genesis"));
+        hd_state_free(x.state);
+        hd_block_free(&x.genesis);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(genesis_file_gives_accounts_rules_and_header),
+    cmocka_unit_test(malformed_genesis_file_is_refused_with_its_place),
     cmocka_unit_test(chain_across_every_fork_imports_serially),
     cmocka_unit_test(chain_across_every_fork_imports_in_parallel),
     cmocka_unit_test(heavier_branch_becomes_canonical_and_the_state_follows),

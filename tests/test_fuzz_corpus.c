@@ -66,6 +66,11 @@ static void fuzz_corpus_of_tx_holds(void **state) {
     run_corpus(hd_fuzz_tx, "tx");
 }
 
+static void fuzz_corpus_of_block_holds(void **state) {
+    (void)state;
+    run_corpus(hd_fuzz_block, "block");
+}
+
 static void fuzz_corpus_of_json_holds(void **state) {
     (void)state;
     run_corpus(hd_fuzz_json, "json");
@@ -106,6 +111,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fuzz_corpus_of_rlp_holds),
         cmocka_unit_test(fuzz_corpus_of_tx_holds),
+        cmocka_unit_test(fuzz_corpus_of_block_holds),
         cmocka_unit_test(fuzz_corpus_of_json_holds),
         cmocka_unit_test(fuzz_corpus_of_t8n_holds),
         cmocka_unit_test(fuzz_corpus_of_http_holds),

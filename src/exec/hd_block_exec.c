@@ -238,16 +238,24 @@ static hd_err root_last(run *r) {
     return hd_state_root(&receipts_of(r->out)[cnt - 1].post_root, r->s);
 }
 
-/* A transaction may break several rules at once. What the block has no room for is named first: it
-   does not hang on any account. */
+/* A transaction may break several rules at once. They are named in the specification's order: what
+   is wrong with it by itself, then what the block has no room for, then what hangs on accounts and
+   fees. */
 static uint32_t refusal_of(const run *r, const hd_tx *tx, uint32_t status) {
     uint64_t gas_left = r->env.gas_limit - HD_MIN(r->out->gas_used, r->env.gas_limit);
     uint64_t blob_cnt = r->out->blob_gas_used / HD_EVM_BLOB_GAS + tx->blob_cnt;
-    if (tx->gas_limit > gas_left && status != HD_TX_INVALID_GAS_CAP)
+    switch (status) {
+    case HD_TX_INVALID_TYPE:
+    case HD_TX_INVALID_GAS_INTRINSIC:
+    case HD_TX_INVALID_GAS_FLOOR:
+    case HD_TX_INVALID_NONCE_MAX:
+    case HD_TX_INVALID_INITCODE_SIZE:
+    case HD_TX_INVALID_GAS_CAP: return status;
+    default: break;
+    }
+    if (tx->gas_limit > gas_left)
         return HD_TX_INVALID_GAS_BLOCK;
-    if (tx->blob_cnt && blob_cnt > r->env.blob_cnt_max && status != HD_TX_INVALID_TYPE)
-        return HD_TX_INVALID_BLOB_COUNT;
-    return status;
+    return tx->blob_cnt && blob_cnt > r->env.blob_cnt_max ? HD_TX_INVALID_BLOB_COUNT : status;
 }
 
 static hd_err keep_receipt(void *ctx, uint32_t tx_idx, const hd_receipt *x,
@@ -280,13 +288,24 @@ static hd_err keep_receipt(void *ctx, uint32_t tx_idx, const hd_receipt *x,
     return err == HD_OK ? hd_buf_append(&out->receipts, &kept, sizeof kept) : err;
 }
 
+/* The first transaction whose gas limit no backend takes (go-ethereum has 64 bits with a sign in
+   places): a batch with it would be refused as a whole. No block has room for it either. */
+static uint32_t find_too_much_gas(const run *r) {
+    uint32_t i = 0;
+    while (i < r->b->tx_cnt && hd_block_txs(r->b)[i].gas_limit <= INT64_MAX)
+        i++;
+    return i;
+}
+
 static hd_err run_transactions(run *r) {
     const hd_block_exec_options *o = r->options;
+    uint32_t tx_cnt = find_too_much_gas(r);
+    hd_err err = HD_OK;
     hd_sequence seq = {.txs = hd_block_txs(r->b),
                        .envs = &r->env,
                        .data = r->b->data.data,
                        .data_sz = r->b->data.sz,
-                       .tx_cnt = r->b->tx_cnt,
+                       .tx_cnt = tx_cnt,
                        .env_cnt = 1,
                        .chunk_cnt = is_rooted(r) ? 1 : o->chunk_cnt,
                        .flags = is_rooted(r) ? 0 : o->ordered_flags,
@@ -295,9 +314,13 @@ static hd_err run_transactions(run *r) {
                        .blockhash_ctx = o->blockhash_ctx,
                        .receipt = keep_receipt,
                        .receipt_ctx = r};
-    if (r->b->tx_cnt == 0)
-        return HD_OK;
-    hd_err err = hd_exec_ordered(o->exec, r->s, &seq, &r->out->stats);
+    if (tx_cnt)
+        err = hd_exec_ordered(o->exec, r->s, &seq, &r->out->stats);
+    if (err == HD_OK && tx_cnt < r->b->tx_cnt) {
+        const hd_tx *tx = &hd_block_txs(r->b)[tx_cnt];
+        uint32_t status = hd_tx_check(tx, r->b->data.data, r->rules->fork);
+        return refuse_tx(r, tx_cnt, refusal_of(r, tx, status));
+    }
     return err == HD_OK ? root_last(r) : err;
 }
 
@@ -374,8 +397,8 @@ static hd_err make_roots(run *r) {
     }
     for (size_t i = 0; i < 3; i++)
         requests[i] = hd_buf_span(&out->requests[i]);
-    if (r->rules->fork >= HD_FORK_PRAGUE)
-        hd_requests_hash(&out->requests_hash, requests, 3);
+    if (err == HD_OK && r->rules->fork >= HD_FORK_PRAGUE)
+        err = hd_requests_hash(&out->requests_hash, requests, 3);
     if (err == HD_OK && !(r->options->flags & HD_BLOCK_EXEC_NO_STATE_ROOT))
         err = hd_state_root(&out->state_root, r->s);
     return err;

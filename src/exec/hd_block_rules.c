@@ -276,22 +276,26 @@ hd_err hd_deposit_parse(hd_buf *out, hd_msg *msg, const uint8_t *data, size_t da
     return out->err;
 }
 
-void hd_requests_hash(hd_hash *out, const hd_span *requests, size_t request_cnt) {
-    /* The types that exist are few: a list beyond them cannot be given. */
+hd_err hd_requests_hash(hd_hash *out, const hd_span *requests, size_t request_cnt) {
     uint8_t inner[3 * 32];
     size_t sz = 0;
+    hd_err err = HD_OK;
     hd_buf one;
+    if (request_cnt > 3)
+        return HD_ERR_LIMIT;
     hd_buf_init(&one);
-    for (size_t i = 0; i < request_cnt && i < 3; i++) {
+    for (size_t i = 0; i < request_cnt && err == HD_OK; i++) {
         if (requests[i].sz == 0)
             continue;
         hd_buf_clear(&one);
         hd_buf_append_byte(&one, (uint8_t)i);
-        if (hd_buf_append(&one, requests[i].data, requests[i].sz) != HD_OK)
-            break;
-        hd_sha256(inner + sz, one.data, one.sz);
+        err = hd_buf_append(&one, requests[i].data, requests[i].sz);
+        if (err == HD_OK)
+            hd_sha256(inner + sz, one.data, one.sz);
         sz += 32;
     }
     hd_buf_free(&one);
-    hd_sha256(out->b, inner, sz);
+    if (err == HD_OK)
+        hd_sha256(out->b, inner, sz);
+    return err;
 }

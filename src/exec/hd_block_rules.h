@@ -95,7 +95,8 @@ int hd_deposit_is_log(const hd_log_entry *log, const hd_address *contract);
 hd_err hd_deposit_parse(hd_buf *out, hd_msg *msg, const uint8_t *data, size_t data_sz);
 
 /* hd_requests_hash: sha256 over the sha256 of each request list that is not empty, in order of
-   type; requests[i] is the data of type i without its type byte. */
-void hd_requests_hash(hd_hash *out, const hd_span *requests, size_t request_cnt);
+   type; requests[i] is the data of type i without its type byte. HD_ERR_NOMEM, HD_ERR_LIMIT (more
+   types than there are). */
+hd_err hd_requests_hash(hd_hash *out, const hd_span *requests, size_t request_cnt);
 
 #endif

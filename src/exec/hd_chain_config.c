@@ -108,6 +108,7 @@ static const struct {
     {"SpuriousDragon", "EIP158"},
     {"Petersburg", "ConstantinopleFix"},
     {"Dao", "Homestead"},
+    {"DAOFork", "Homestead"},
     {"Merge", "Paris"},
 };
 
@@ -115,10 +116,7 @@ static const struct {
    the split marks a network's nodes alone, and the DAO's is read by itself. */
 static const char *const not_forks[] = {"eip155Block", "mergeNetsplitBlock", "daoForkBlock"};
 
-static void put_fork(hd_chain_config *config, const known_fork *k, uint32_t by, uint64_t at) {
-    if (config->fork_cnt == HD_CHAIN_FORK_CNT_MAX)
-        return; /* the known ones are fewer; unknown ones are counted where they are read */
-    hd_chain_fork *f = &config->forks[config->fork_cnt++];
+static void fill_fork(hd_chain_fork *f, const known_fork *k, uint32_t by, uint64_t at) {
     memset(f, 0, sizeof *f);
     snprintf(f->name, sizeof f->name, "%s", k->name);
     f->at = at;
@@ -126,6 +124,12 @@ static void put_fork(hd_chain_config *config, const known_fork *k, uint32_t by, 
     f->fork = k->fork;
     f->difficulty = k->difficulty;
     f->blobs = k->blobs.update_fraction ? k->blobs : hd_blob_params_of(k->fork);
+}
+
+static void put_fork(hd_chain_config *config, const known_fork *k, uint32_t by, uint64_t at) {
+    /* The known ones are fewer; unknown ones are counted where they are read. */
+    if (config->fork_cnt < HD_CHAIN_FORK_CNT_MAX)
+        fill_fork(&config->forks[config->fork_cnt++], k, by, at);
 }
 
 static void start(hd_chain_config *out) {
@@ -211,6 +215,20 @@ static const known_fork *find_known(const char *name, size_t name_sz) {
         if (strlen(known[i].name) == name_sz && memcmp(known[i].name, name, name_sz) == 0)
             return &known[i];
     return NULL;
+}
+
+int hd_chain_fork_find(hd_chain_fork *out, const char *name, size_t name_sz) {
+    const known_fork *k = find_known(name, name_sz);
+    if (k)
+        fill_fork(out, k, HD_FORK_BY_NUMBER, 0);
+    return k != NULL;
+}
+
+const char *hd_chain_fork_name(uint32_t fork) {
+    for (size_t i = 0; i < KNOWN_CNT; i++)
+        if (known[i].fork == fork)
+            return known[i].name;
+    return "unknown";
 }
 
 static hd_err refuse_name(hd_msg *msg, const char *name) {

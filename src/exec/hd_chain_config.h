@@ -81,6 +81,13 @@ hd_err hd_chain_rules_at(hd_chain_rules *out, hd_msg *msg, const hd_chain_config
    For blocks without their chain (replay, witnesses). */
 hd_chain_place hd_chain_place_of(const hd_chain_config *config, const hd_header *h);
 
+/* ---- names */
+
+/* hd_chain_fork_find gives 1 and the rules of one fork by the tests' name for it (by number, at 0),
+   else 0; hd_chain_fork_name the first name of a HD_FORK_..., "unknown" beyond them. */
+int hd_chain_fork_find(hd_chain_fork *out, const char *name, size_t name_sz);
+const char *hd_chain_fork_name(uint32_t fork);
+
 /* ---- making a config */
 
 /* hd_chain_config_named knows the tests' networks: a fork's name ("Frontier", "EIP150", "Berlin",

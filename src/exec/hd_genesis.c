@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/hd_file.h"
 #include "base/hd_hex.h"
 #include "exec/hd_block_exec.h"
 #include "state/hd_trie.h"
@@ -195,9 +196,9 @@ static hd_err read_tail(hd_block *b, hd_msg *msg, const hd_chain_rules *rules, h
         if (err == HD_OK)
             err = find_fixed(h->beacon_root.b, 32, msg, val, "parentBeaconBlockRoot");
     }
-    if (rules->fork >= HD_FORK_PRAGUE) {
+    if (err == HD_OK && rules->fork >= HD_FORK_PRAGUE) {
         h->field_cnt = HD_HEADER_FIELDS_PRAGUE;
-        hd_requests_hash(&h->requests_hash, NULL, 0);
+        err = hd_requests_hash(&h->requests_hash, NULL, 0);
     }
     return err;
 }
@@ -226,4 +227,55 @@ hd_err hd_genesis_read(hd_block *out, hd_chain_config *config, hd_state *s, hd_m
         err = hd_state_root(&out->header.state_root, s);
     hd_trie_empty_root(&out->header.receipts_root);
     return err == HD_OK ? hd_block_roots(out) : err;
+}
+
+/* ---- files ---- */
+
+static int is_digit(uint8_t c) { return c >= '0' && c <= '9'; }
+
+/* Copies JSON text with quotes around whole numbers that have too many digits for 64 bits, since
+   the parser would cut them. Everything else is left for the parser to judge. */
+static hd_err quote_long_numbers(hd_buf *out, hd_span in) {
+    int is_text = 0;
+    for (size_t i = 0; i < in.sz;) {
+        size_t end = i;
+        while (!is_text && end < in.sz && is_digit(in.data[end]))
+            end++;
+        int is_long = end - i >= 19 &&
+                      (i == 0 || (in.data[i - 1] != '-' && in.data[i - 1] != '.')) &&
+                      (end == in.sz || (in.data[end] != '.' && (in.data[end] | 0x20) != 'e'));
+        if (end == i) {
+            if (is_text && in.data[i] == '\\' && i + 1 < in.sz)
+                end++;
+            else if (in.data[i] == '"')
+                is_text = !is_text;
+            end++;
+        }
+        if (is_long)
+            hd_buf_append_byte(out, '"');
+        hd_buf_append(out, in.data + i, end - i);
+        if (is_long)
+            hd_buf_append_byte(out, '"');
+        i = end;
+    }
+    return out->err;
+}
+
+hd_err hd_genesis_load(hd_block *out, hd_chain_config *config, hd_state *s, hd_msg *msg,
+                       const char *path) {
+    hd_buf file = {0}, text = {0};
+    hd_json_doc *doc = NULL;
+    hd_json root;
+    hd_err err = hd_file_read(&file, msg, path, HD_FILE_SZ_MAX);
+    if (err == HD_OK)
+        err = quote_long_numbers(&text, hd_buf_span(&file));
+    if (err == HD_OK)
+        err = hd_json_parse(&doc, &root, msg, path, hd_buf_str(&text), text.sz,
+                            HD_JSON_DEPTH_DEFAULT);
+    if (err == HD_OK)
+        err = hd_genesis_read(out, config, s, msg, root);
+    hd_json_close(doc);
+    hd_buf_free(&text);
+    hd_buf_free(&file);
+    return err;
 }

@@ -23,4 +23,9 @@ hd_err hd_genesis_alloc_read(hd_state *s, hd_msg *msg, hd_json val);
 hd_err hd_genesis_read(hd_block *out, hd_chain_config *config, hd_state *s, hd_msg *msg,
                        hd_json val);
 
+/* hd_genesis_load does so with a file. Numbers of more than 64 bits, such as mainnet's terminal
+   total difficulty, may stand there without quotes. Also HD_ERR_ABSENT, HD_ERR_IO, HD_ERR_LIMIT. */
+hd_err hd_genesis_load(hd_block *out, hd_chain_config *config, hd_state *s, hd_msg *msg,
+                       const char *path);
+
 #endif
