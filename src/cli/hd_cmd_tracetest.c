@@ -127,7 +127,7 @@ static int check_stack(comparison *c, hd_json step, const hd_trace_step *s) {
 
 /* Compares memory with what the files write: bytes in hexadecimal, where "~N~" (hexadecimal)
    repeats the byte before it N times more. *want_sz: what they make; *is_same: whether the steps'
-   memory begins with it. 0 when the text is something else. */
+   memory begins with it, where it is known. 0 when the text is something else. */
 static int compare_memory(uint64_t *want_sz, int *is_same, const char *text,
                           const hd_trace_step *s) {
     uint64_t at = 0, more_cnt;
@@ -149,7 +149,7 @@ static int compare_memory(uint64_t *want_sz, int *is_same, const char *text,
                 return 0;
             text = end + 1;
         }
-        for (uint64_t i = at; i < at + more_cnt && i < s->memory_sz; i++)
+        for (uint64_t i = at; s->memory && i < at + more_cnt && i < s->memory_sz; i++)
             *is_same &= s->memory[i] == byte;
         at += more_cnt;
     }

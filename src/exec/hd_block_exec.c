@@ -266,6 +266,8 @@ static hd_err keep_receipt(void *ctx, uint32_t tx_idx, const hd_receipt *x,
     if (x->status >= HD_TX_INVALID)
         return refuse_tx(r, tx_idx, refusal_of(r, tx, x->status));
     hd_err err = root_last(r);
+    if (err == HD_OK && r->options->access)
+        err = r->options->access(r->options->access_ctx, x, from);
     out->gas_used += x->gas_used;
     out->blob_gas_used += (uint64_t)tx->blob_cnt * HD_EVM_BLOB_GAS;
     hd_block_receipt kept = {.gas_used = x->gas_used,
@@ -314,6 +316,8 @@ static hd_err run_transactions(run *r) {
                        .blockhash_ctx = o->blockhash_ctx,
                        .receipt = keep_receipt,
                        .receipt_ctx = r};
+    if (o->access)
+        seq.flags |= HD_ORDERED_READS;
     if (tx_cnt)
         err = hd_exec_ordered(o->exec, r->s, &seq, &r->out->stats);
     if (err == HD_OK && tx_cnt < r->b->tx_cnt) {
@@ -469,7 +473,9 @@ hd_err hd_block_exec(hd_block_result *out, hd_block_verdict *verdict, hd_state *
              .host = {.exec = options->exec,
                       .state = s,
                       .blockhash = options->blockhash,
-                      .blockhash_ctx = options->blockhash_ctx}};
+                      .blockhash_ctx = options->blockhash_ctx,
+                      .access = options->access,
+                      .access_ctx = options->access_ctx}};
     hd_err err = HD_OK;
     if (!undo)
         undo = &own;

@@ -30,6 +30,11 @@ typedef struct {
     /* Block hash of `number`, one of the 256 before the block; as in hd_batch. */
     hd_err (*blockhash)(void *ctx, hd_hash *out, uint32_t world_idx, uint64_t number);
     void *blockhash_ctx;
+    /* Called with the final receipt of each transaction and system call, before its writes enter
+       the state; its accounts and slots are then also those that were only read. NULL: none. An
+       error ends the block with it. */
+    hd_err (*access)(void *ctx, const hd_receipt *r, const hd_results *from);
+    void *access_ctx;
 } hd_block_exec_options;
 
 typedef struct {

@@ -18,6 +18,7 @@ hd_err hd_system_call_run(hd_results *out, const hd_system_host *host, hd_addres
                       .world_cnt = 1,
                       .env_cnt = 1,
                       .tx_cnt = 1,
+                      .flags = host->access ? HD_BATCH_READS : 0,
                       .blockhash = host->blockhash,
                       .blockhash_ctx = host->blockhash_ctx};
     hd_err err = hd_exec_run(host->exec, out, &batch);
@@ -26,6 +27,10 @@ hd_err hd_system_call_run(hd_results *out, const hd_system_host *host, hd_addres
     hd_receipt receipt = out->receipts[0];
     if (receipt.status > HD_TX_HALT && receipt.status < HD_TX_INVALID)
         return HD_ERR_NOMEM;
+    if (host->access)
+        err = host->access(host->access_ctx, &receipt, out);
+    if (err != HD_OK)
+        return err;
     /* A system call pays nobody, so it does not touch the coinbase either. */
     receipt.flags |= HD_RECEIPT_FEE_PAID;
     return hd_state_apply(host->state, &receipt, out->accounts, out->slots, out->bytes,

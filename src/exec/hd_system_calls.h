@@ -20,6 +20,10 @@ typedef struct {
     /* As in hd_batch. */
     hd_err (*blockhash)(void *ctx, hd_hash *out, uint32_t world_idx, uint64_t number);
     void *blockhash_ctx;
+    /* Called with each call's receipt, before its writes enter the state; what was only read is
+       then listed, too. NULL: none. */
+    hd_err (*access)(void *ctx, const hd_receipt *r, const hd_results *from);
+    void *access_ctx;
 } hd_system_host;
 
 /* hd_system_call_run calls a contract and writes its effects into the state; out->receipts[0] says

@@ -77,8 +77,8 @@ static int code_find(uint32_t *code_idx, const hd_state *s, const hd_hash *hash)
     return 0;
 }
 
-static void mark_jumps(uint64_t *words, const uint8_t *code, size_t sz) {
-    for (size_t pc = 0; pc < sz; pc++) {
+void hd_code_mark_jumps(uint64_t *words, const uint8_t *code, size_t code_sz) {
+    for (size_t pc = 0; pc < code_sz; pc++) {
         uint8_t op = code[pc];
         if (op == 0x5b)
             words[pc / 64] |= 1ull << (pc % 64);
@@ -121,7 +121,7 @@ static hd_err code_add(uint32_t *code_idx, hd_state *s, const hd_hash *hash, con
         memcpy(s->code_bytes + s->code_bytes_sz, code, sz);
     memset(s->code_bytes + s->code_bytes_sz + sz, 0, room - sz);
     memset(s->jump_words + s->jump_cnt, 0, word_cnt * 8);
-    mark_jumps(s->jump_words + s->jump_cnt, code, sz);
+    hd_code_mark_jumps(s->jump_words + s->jump_cnt, code, sz);
     s->code_bytes_sz += room;
     s->jump_cnt += word_cnt;
     *code_idx = s->code_cnt++;
@@ -545,6 +545,28 @@ hd_err hd_state_keep_code(hd_state *s, const uint8_t *code, size_t code_sz) {
     uint32_t code_idx;
     hd_keccak256(hash.b, code, code_sz);
     return code_insert(&code_idx, s, &hash, code, code_sz);
+}
+
+hd_err hd_state_set_account(hd_state *s, const hd_address *addr, uint64_t nonce,
+                            hd_u256 balance_wei) {
+    uint32_t idx;
+    hd_err err = account_make(&idx, s, addr);
+    if (err != HD_OK)
+        return err;
+    s->accounts[idx].nonce = nonce;
+    s->accounts[idx].balance_wei = balance_wei;
+    return HD_OK;
+}
+
+hd_err hd_state_set_code(hd_state *s, const hd_address *addr, const hd_hash *hash,
+                         const uint8_t *code, size_t code_sz) {
+    uint32_t idx, code_idx;
+    hd_err err = code_insert(&code_idx, s, hash, code, code_sz);
+    if (err == HD_OK)
+        err = account_make(&idx, s, addr);
+    if (err == HD_OK)
+        s->accounts[idx].code_idx = code_idx;
+    return err;
 }
 
 hd_err hd_state_set_balance(hd_state *s, const hd_address *addr, hd_u256 balance_wei) {
