@@ -65,6 +65,8 @@ hd_err hd_bench_evm(hd_msg *msg, const hd_bench_options *o, const char *filter);
 hd_err hd_bench_blocks(hd_msg *msg, const hd_bench_options *o, const char *filter);
 /* A workload of hd_workload.h. */
 hd_err hd_bench_workload(hd_msg *msg, const hd_bench_options *o, uint32_t kind);
+/* The state root after blocks of token transfers (hd_bench_trie.c). n of its rows counts leaves. */
+hd_err hd_bench_trie(hd_msg *msg, const hd_bench_options *o);
 /* Signature recovery, of valid items and of a mix; every item (of large batches, one in 16) is
    checked by libsecp256k1 first. */
 hd_err hd_bench_recover(hd_msg *msg, const hd_bench_options *o);

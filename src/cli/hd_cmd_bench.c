@@ -39,7 +39,7 @@ static const hd_cli_option options[] = {
     {"--backend", "NAME", "auto, host, cuda or tiled (auto)", OPTION_BACKEND},
     {"--threads", "COUNT", "worker threads of the host (all cores; evm: 1)", OPTION_THREADS},
     {"--n", "COUNT", "transactions at once (100000, cuda 1000000; evm: 1)", OPTION_N},
-    {"--accounts", "COUNT", "accounts of erc20-random (10000)", OPTION_ACCOUNTS},
+    {"--accounts", "COUNT", "accounts of erc20-random (10000) and trie (1000000)", OPTION_ACCOUNTS},
     {"--seed", "NUMBER", "what workloads are drawn from (1)", OPTION_SEED},
     {"--repeat", "COUNT", "measurements, of which the median counts (5)", OPTION_REPEAT},
     {"--ordered", NULL, "run workloads in order, writing the state", OPTION_ORDERED},
@@ -59,7 +59,7 @@ static const hd_cli_spec spec = {
     "for\n"
     "those whose names hold TEXT, `blocks` or `blocks:NAME` for whole blocks of a gigagas, "
     "`recover`\n"
-    "`recover` for signatures, or `all` workloads. Results are checked before they are timed.",
+    "for signatures, or `all` workloads. Results are checked before they are timed.",
     "heddle bench erc20 --n 100000 --threads 2",
     options,
     sizeof options / sizeof options[0]};
@@ -155,6 +155,7 @@ void hd_bench_csv_put(FILE *csv, const hd_bench_row *row) {
 
 static int list(void) {
     printf("%-14s %s\n", "evm", "the public evm-benchmarks, one program at a time");
+    printf("%-14s %s\n", "trie", "the state root after a block of transfers; n counts leaves");
     printf("%-14s %s\n", "recover", "addresses from signatures (n signatures, not transactions)");
     printf("%-14s %s\n", "blocks", "blocks of a gigagas: serial, parallel, independent copies");
     for (uint32_t k = 0; k < HD_WORKLOAD_CNT; k++)
@@ -178,8 +179,9 @@ int hd_bench_csv_open(FILE **out, const char *command, const char *path) {
 
 static int is_name(const char *name) {
     return strcmp(name, "all") == 0 || strcmp(name, "evm") == 0 || strncmp(name, "evm:", 4) == 0 ||
-           strcmp(name, "recover") == 0 || strcmp(name, "blocks") == 0 ||
-           strncmp(name, "blocks:", 7) == 0 || hd_workload_find(name) < HD_WORKLOAD_CNT;
+           strcmp(name, "trie") == 0 || strcmp(name, "recover") == 0 ||
+           strcmp(name, "blocks") == 0 || strncmp(name, "blocks:", 7) == 0 ||
+           hd_workload_find(name) < HD_WORKLOAD_CNT;
 }
 
 static int bench_one(const hd_bench_options *o, const char *name) {
@@ -189,6 +191,8 @@ static int bench_one(const hd_bench_options *o, const char *name) {
     int is_all = strcmp(name, "all") == 0;
     if (kind < HD_WORKLOAD_CNT)
         err = hd_bench_workload(&msg, o, kind);
+    else if (strcmp(name, "trie") == 0)
+        err = hd_bench_trie(&msg, o);
     else if (strcmp(name, "recover") == 0)
         err = hd_bench_recover(&msg, o);
     else if (strncmp(name, "blocks", 6) == 0)
