@@ -190,11 +190,12 @@ static uint32_t drive_lane(hd_results *out, drive_tally *tally, test_lane *t, co
     lane_load(&vm); /* the device exports in a kernel of its own */
     assert_int_equal(hd_results_reserve(out, c.account_cnt, c.slot_cnt, c.log_cnt, c.bytes_sz),
                      HD_OK);
+    assert_int_equal(hd_results_reserve_reads(out, c.account_cnt), HD_OK);
     if (!out->receipts)
         out->receipts = malloc(sizeof *out->receipts);
     assert_non_null(out->receipts);
     memset(out->receipts, 0, sizeof *out->receipts);
-    lane_export(out->receipts, out->accounts, out->slots, out->logs, out->bytes, &vm,
+    lane_export(out->receipts, out->accounts, out->reads, out->slots, out->logs, out->bytes, &vm,
                 d->batch->flags);
     assert_int_equal(out->receipts->account_cnt, c.account_cnt);
     assert_int_equal(out->receipts->slot_cnt, c.slot_cnt);

@@ -43,13 +43,20 @@ static heddle_err run_failed(heddle_batch *batch, hd_err err, heddle_message *wh
     return hd_api_failed(why, err);
 }
 
+/* The flags of a difference that heddle.h knows. */
+#define DIFF_FLAGS \
+    (HD_DIFF_CHANGED | HD_DIFF_DELETED | HD_DIFF_WIPED | HD_DIFF_CODE | HD_DIFF_EXISTED | \
+     HD_DIFF_TOUCHED)
+
 static void run_end(heddle_batch *batch, uint32_t flags, int is_ordered) {
     heddle_run_stats *stats = &batch->stats;
     for (uint32_t i = 0; i < batch->raw_cnt; i++)
         if (batch->raws[i].status != HD_TX_SUCCESS)
             batch->results.receipts[batch->raws[i].tx_idx].status = batch->raws[i].status;
     for (size_t i = 0; i < batch->results.receipt_cnt; i++) {
-        const hd_receipt *r = &batch->results.receipts[i];
+        hd_receipt *r = &batch->results.receipts[i];
+        if (r->status >= HD_TX_INVALID) /* what it was refused for is no part of its result */
+            r->account_cnt = r->slot_cnt = 0;
         stats->gas_used += r->gas_used;
         stats->success_cnt += r->status == HD_TX_SUCCESS;
         stats->failed_cnt += r->status == HD_TX_REVERT || r->status == HD_TX_HALT;
@@ -282,7 +289,7 @@ heddle_err heddle_batch_get_account(const heddle_batch *batch, heddle_account_ch
     const hd_account_diff *d = &batch->results.accounts[r->account_off + account_idx];
     memset(out, 0, sizeof *out);
     out->address = hd_api_address_out(&d->addr);
-    out->flags = d->flags;
+    out->flags = d->flags & DIFF_FLAGS;
     out->nonce = d->nonce;
     out->original_nonce = d->original_nonce;
     out->balance_wei = hd_api_number_out(d->balance_wei);
@@ -302,7 +309,7 @@ heddle_err heddle_batch_get_slot(const heddle_batch *batch, heddle_slot_change *
         return HEDDLE_ERR_ARGUMENT;
     const hd_slot_diff *d = &batch->results.slots[r->slot_off + slot_idx];
     out->account_idx = d->account_idx;
-    out->flags = d->flags;
+    out->flags = d->flags & DIFF_FLAGS;
     out->key = hd_api_number_out(d->key);
     out->value = hd_api_number_out(d->value);
     out->original = hd_api_number_out(d->original);

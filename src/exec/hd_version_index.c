@@ -111,8 +111,8 @@ static int account_is_written(const hd_account_diff *d, uint32_t fork) {
         return 1;
     if (!(d->flags & HD_DIFF_TOUCHED))
         return 0;
-    if (fork < HD_FORK_SPURIOUS)
-        return 1;
+    if (fork < HD_FORK_SPURIOUS) /* the touch of 0x03 outlives a revert, and creates nothing */
+        return (d->flags & HD_DIFF_EXISTS) != 0;
     return !(d->flags & HD_DIFF_EXISTED) ||
            (d->nonce == 0 && memcmp(&d->code_hash, &no_code, sizeof(no_code)) == 0);
 }
@@ -615,7 +615,9 @@ int hd_slot_holds(const hd_slot_diff *d, hd_u256 now) {
 }
 
 void hd_account_settle(hd_account_diff *d, const hd_account_now *now, uint32_t fork) {
-    int is_written = (d->flags & (HD_DIFF_CHANGED | HD_DIFF_TOUCHED | HD_DIFF_DESTROYED)) != 0;
+    uint32_t written = HD_DIFF_CHANGED | HD_DIFF_DESTROYED;
+    if (fork >= HD_FORK_SPURIOUS || (d->flags & HD_DIFF_EXISTS))
+        written |= HD_DIFF_TOUCHED;
     int is_nonce_written = d->nonce != d->original_nonce;
     d->balance_wei =
         hd_u256_add(now->balance_wei, hd_u256_sub(d->balance_wei, d->original_balance_wei));
@@ -626,7 +628,7 @@ void hd_account_settle(hd_account_diff *d, const hd_account_now *now, uint32_t f
     d->flags &= ~(HD_DIFF_EXISTED | HD_DIFF_DELETED);
     if (now->is_there)
         d->flags |= HD_DIFF_EXISTED;
-    if (!is_written)
+    if (!(d->flags & written))
         return;
     int is_empty = d->nonce == 0 && hd_u256_is_zero(d->balance_wei) &&
                    memcmp(&d->code_hash, &no_code, sizeof(no_code)) == 0;
