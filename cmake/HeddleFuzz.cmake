@@ -1,7 +1,7 @@
 # HeddleFuzz.cmake - HD_FUZZ builds the fuzz targets (fuzz/README.md); the corpus is replayed by an
 # ordinary test, test_fuzz_corpus.
 option(HD_FUZZ "Build the fuzz targets; needs clang with libFuzzer" OFF)
-set(HD_FUZZ_TARGETS rlp tx json t8n http precompile core)
+set(HD_FUZZ_TARGETS rlp tx block json t8n http precompile core ordered api)
 file(GLOB HD_FUZZ_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/fuzz/fuzz_*.c)
 list(FILTER HD_FUZZ_SOURCES EXCLUDE REGEX "/fuzz_main\\.c$")
 # The command's readers belong to no library: what is fuzzed of them is compiled again.

@@ -51,6 +51,15 @@ foreach(file IN LISTS test_files)
     endforeach()
 endforeach()
 
+# --- many random blocks, from the command line and without cmocka: for devices elsewhere.
+add_executable(hd_rounds ${PROJECT_SOURCE_DIR}/tests/rounds.c)
+target_include_directories(hd_rounds PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
+target_link_libraries(hd_rounds PRIVATE heddle hd_flags)
+add_test(NAME rounds.a_hundred_blocks_on_as_many_threads_as_there_may_be
+    COMMAND hd_rounds --blocks 100 --seed 77 --threads 1,2,3,5,8,13,16)
+set_tests_properties(rounds.a_hundred_blocks_on_as_many_threads_as_there_may_be PROPERTIES
+    LABELS "unit;threads" TIMEOUT 600)
+
 # --- lint: style and room rules, without a build.
 find_package(Python3 COMPONENTS Interpreter)
 if(Python3_FOUND)
@@ -68,8 +77,11 @@ if(TARGET heddle_cli)
         ${PROJECT_SOURCE_DIR}/contracts/sample-100.json)
     add_test(NAME cli.t8n_server_survives_hostile_requests
         COMMAND ${PROJECT_SOURCE_DIR}/tests/test_t8n_server.sh $<TARGET_FILE:heddle_cli>)
+    add_test(NAME cli.replay_says_what_is_wrong_with_its_input
+        COMMAND ${PROJECT_SOURCE_DIR}/tests/test_replay.sh $<TARGET_FILE:heddle_cli>)
     set_tests_properties(cli.sample_of_100_transfers_ends_as_elsewhere
-        cli.t8n_server_survives_hostile_requests PROPERTIES LABELS unit SKIP_RETURN_CODE 77 TIMEOUT 300)
+        cli.t8n_server_survives_hostile_requests
+        cli.replay_says_what_is_wrong_with_its_input PROPERTIES LABELS unit SKIP_RETURN_CODE 77 TIMEOUT 300)
 endif()
 
 # --- suites: cases that nobody in this project wrote; tests/run_suite.sh skips what is absent.
@@ -89,7 +101,15 @@ if(TARGET heddle_cli)
     hd_add_suite(precompiles precompiles precompiletest)
     hd_add_suite(step-traces step-traces tracetest)
     hd_add_suite(t8n t8n @t8n_cases.sh)
+    hd_add_suite(mainnet-blocks mainnet-blocks/blocks replay)
+    hd_add_suite(mainnet-blocks-serial mainnet-blocks/blocks replay --serial)
+    hd_add_suite(mainnet-witnesses mainnet-blocks/blocks @test_witness.sh)
+    hd_add_suite(eest-bt-serial eest-bt blocktest --serial)
+    hd_add_suite(eest-bt eest-bt blocktest)
+    hd_add_suite(bt-serial bt blocktest --serial)
+    hd_add_suite(bt bt blocktest)
     # A suite uses all cores itself: two at a time would only fight for them.
     set_tests_properties(suite.gst suite.gst-constantinople suite.eest-state suite.step-traces
-        suite.precompiles PROPERTIES RUN_SERIAL ON)
+        suite.precompiles suite.eest-bt-serial suite.eest-bt suite.bt-serial suite.bt
+        suite.mainnet-blocks suite.mainnet-witnesses PROPERTIES RUN_SERIAL ON)
 endif()

@@ -16,11 +16,14 @@
 #define HD_FUZZ_TARGETS(X) \
     X(rlp) \
     X(tx) \
+    X(block) \
     X(json) \
     X(t8n) \
     X(http) \
     X(precompile) \
-    X(core)
+    X(core) \
+    X(ordered) \
+    X(api)
 
 #define HD_X(name) void hd_fuzz_##name(const uint8_t *data, size_t sz);
 HD_FUZZ_TARGETS(HD_X)

@@ -3,16 +3,13 @@
    must be the same, no ether may appear, and none may vanish but where an account is destroyed. */
 #include "fuzz.h"
 
-#include "crypto/hd_keccak.h"
 #include "evm/hd_opcodes.h"
 #include "exec/hd_binding.h"
 #include "exec/hd_lane_memory.h"
-#include "fuzz_asm.h"
-#include "state/hd_state.h"
+#include "fuzz_world.h"
 
 #define GAS_MAX 1000000u
 #define CALLDATA_MAX 2048u
-#define CODE_MAX 4096u
 #define WORK_MAX ((uint64_t)1 << 24)
 #define WORK_TRIM (1u << 16) /* what touches more gives its pages back at once */
 #define TX_DATA_MAX 8192u
@@ -53,40 +50,6 @@ static struct {
 #define MISC_COINBASE_A 0x40u
 #define MISC_COINBASE_NOBODY 0x80u
 
-static hd_address address(uint8_t last) {
-    hd_address a = {{0}};
-    a.b[19] = last;
-    return a;
-}
-
-static void set(uint8_t last, uint64_t nonce, uint64_t wei, const uint8_t *code, size_t code_sz) {
-    hd_address a = address(last);
-    HD_FUZZ_CHECK(hd_state_set(shared.state, &a, nonce, hd_u256_from_u64(wei), code, code_sz) ==
-                  HD_OK);
-}
-
-static void set_slot(uint8_t last, uint64_t key, uint64_t value) {
-    hd_address a = address(last);
-    HD_FUZZ_CHECK(hd_state_set_slot(shared.state, &a, hd_u256_from_u64(key),
-                                    hd_u256_from_u64(value)) == HD_OK);
-}
-
-/* The contract that A makes first has something there already. */
-static void set_collision(uint32_t how) {
-    uint8_t list[23] = {0xd6, 0x94}, hash[32]; /* RLP of [A, 1] */
-    static const uint8_t code[1] = {HD_OP_STOP};
-    hd_address a;
-    list[21] = HD_FUZZ_ADDR_A;
-    list[22] = 1;
-    hd_keccak256(hash, list, sizeof list);
-    memcpy(a.b, hash + 12, sizeof a.b);
-    HD_FUZZ_CHECK(hd_state_set(shared.state, &a, 0, hd_u256_from_u64(how == 1), code, how == 3) ==
-                  HD_OK);
-    if (how == 2)
-        HD_FUZZ_CHECK(
-            hd_state_set_slot(shared.state, &a, hd_u256_from_u64(1), hd_u256_from_u64(1)) == HD_OK);
-}
-
 static void put_data(const void *p, size_t sz) {
     HD_FUZZ_CHECK(the_case.data_sz + sz <= TX_DATA_MAX);
     if (sz)
@@ -98,7 +61,7 @@ static void put_access(hd_tx *tx) {
     static const uint8_t who[2] = {HD_FUZZ_ADDR_A, HD_FUZZ_ADDR_NOBODY};
     tx->access_off = the_case.data_sz;
     for (uint32_t i = 0; i < 2; i++) {
-        hd_address a = address(who[i]);
+        hd_address a = hd_fuzz_addr(who[i]);
         uint8_t cnt[4] = {(uint8_t)(2 * i)}, key[32] = {0};
         put_data(a.b, sizeof a.b);
         put_data(cnt, sizeof cnt);
@@ -121,34 +84,13 @@ static void put_auths(hd_tx *tx, hd_fuzz_in *in, uint32_t cnt) {
         memset(&auth, 0, sizeof auth);
         auth.chain_id = hd_u256_from_u64(how & 3);
         auth.nonce = how >> 2 & 3;
-        auth.address = address(how & 0x80 ? (uint8_t)(who >> 5) : hd_fuzz_address(who >> 3));
+        auth.address = hd_fuzz_addr(how & 0x80 ? (uint8_t)(who >> 5) : hd_fuzz_address(who >> 3));
         if (!(how & 0x40)) {
-            auth.authority = address(hd_fuzz_address(who));
+            auth.authority = hd_fuzz_addr(hd_fuzz_address(who));
             auth.flags = HD_AUTH_SIGNER;
         }
         put_data(&auth, sizeof auth);
     }
-}
-
-static void make_world(uint32_t misc, uint32_t more, const uint8_t *code_a, size_t code_a_sz,
-                       const uint8_t *code_b, size_t code_b_sz) {
-    uint8_t delegation[23] = {0xef, 0x01, 0x00};
-    delegation[22] = HD_FUZZ_ADDR_A;
-    hd_state_reset(shared.state);
-    set(HD_FUZZ_ADDR_SENDER, 0, misc & MISC_POOR ? 10500000 : 1000000000000000000, NULL, 0);
-    set(HD_FUZZ_ADDR_A, 1, 1000, code_a, code_a_sz);
-    set(HD_FUZZ_ADDR_B, 1, 7, code_b, code_b_sz);
-    set(HD_FUZZ_ADDR_EMPTY, 0, 0, NULL, 0);
-    set(HD_FUZZ_ADDR_STORAGE, 0, 0, NULL, 0);
-    set_slot(HD_FUZZ_ADDR_STORAGE, 0, 1);
-    if (the_case.env.fork >= HD_FORK_PRAGUE)
-        set(HD_FUZZ_ADDR_DELEGATED, 1, 50, delegation, sizeof delegation);
-    if (misc & MISC_STORAGE)
-        for (uint64_t key = 0; key < 4; key++)
-            set_slot(HD_FUZZ_ADDR_A, key, key + 1);
-    if (more >> 6)
-        set_collision(more >> 6);
-    hd_state_world(&the_case.world, shared.state);
 }
 
 static void make_env(uint32_t fork, uint32_t misc) {
@@ -165,9 +107,9 @@ static void make_env(uint32_t fork, uint32_t misc) {
         env->base_fee = hd_u256_from_u64(7);
     if (fork >= HD_FORK_CANCUN)
         env->blob_base_fee = hd_u256_from_u64(1);
-    env->coinbase = address(misc & MISC_COINBASE_A        ? HD_FUZZ_ADDR_A
-                            : misc & MISC_COINBASE_NOBODY ? HD_FUZZ_ADDR_NOBODY
-                                                          : HD_FUZZ_ADDR_COINBASE);
+    env->coinbase = hd_fuzz_addr(misc & MISC_COINBASE_A        ? HD_FUZZ_ADDR_A
+                                 : misc & MISC_COINBASE_NOBODY ? HD_FUZZ_ADDR_NOBODY
+                                                               : HD_FUZZ_ADDR_COINBASE);
 }
 
 static void make_tx(hd_fuzz_in *in, uint32_t gas, uint32_t kind, uint32_t misc, uint32_t more,
@@ -181,11 +123,11 @@ static void make_tx(hd_fuzz_in *in, uint32_t gas, uint32_t kind, uint32_t misc, 
     tx->gas_limit = gas;
     tx->gas_price = hd_u256_from_u64(10);
     tx->priority_fee = hd_u256_from_u64(tx->type >= HD_TX_DYNAMIC_FEE ? 2 : 10);
-    tx->sender = address(HD_FUZZ_ADDR_SENDER);
-    tx->to = address(kind & KIND_TO_DELEGATED    ? HD_FUZZ_ADDR_DELEGATED
-                     : misc & MISC_TO_PRECOMPILE ? (uint8_t)(more & 31)
-                     : misc & MISC_TO_B          ? HD_FUZZ_ADDR_B
-                                                 : HD_FUZZ_ADDR_A);
+    tx->sender = hd_fuzz_addr(HD_FUZZ_ADDR_SENDER);
+    tx->to = hd_fuzz_addr(kind & KIND_TO_DELEGATED    ? HD_FUZZ_ADDR_DELEGATED
+                          : misc & MISC_TO_PRECOMPILE ? (uint8_t)(more & 31)
+                          : misc & MISC_TO_B          ? HD_FUZZ_ADDR_B
+                                                      : HD_FUZZ_ADDR_A);
     if (kind & KIND_VALUE)
         tx->value_wei = hd_u256_from_u64(more & 31);
     tx->data_off = 0;
@@ -203,14 +145,6 @@ static void make_tx(hd_fuzz_in *in, uint32_t gas, uint32_t kind, uint32_t misc, 
     }
     if (tx->type == HD_TX_SET_CODE)
         put_auths(tx, in, more & 3);
-}
-
-static hd_err blockhash(void *ctx, hd_hash *out, uint32_t world_idx, uint64_t number) {
-    (void)ctx;
-    (void)world_idx;
-    memset(out, 0, sizeof *out);
-    hd_store_be64(out->b, number * 0x9e3779b97f4a7c15ull);
-    return HD_OK;
 }
 
 static void on_step(void *ctx, const hd_trace_step *step) {
@@ -283,7 +217,7 @@ static void run_all(void) {
     batch.data_sz = the_case.data_sz;
     batch.world_cnt = batch.env_cnt = batch.tx_cnt = 1;
     batch.work_max = WORK_MAX;
-    batch.blockhash = blockhash;
+    batch.blockhash = hd_fuzz_blockhash;
     for (int i = 0; i < BINDING_CNT; i++) {
         hd_results *out = &shared.out[i];
         hd_binding_job job = {.batch = &batch, .export_flags = HD_BATCH_READS};
@@ -309,8 +243,17 @@ static void run_all(void) {
     shared.run_cnt++;
 }
 
+static size_t code_of(uint8_t *out, hd_fuzz_in in, uint32_t is_assembled) {
+    if (is_assembled)
+        return hd_fuzz_assemble(out, HD_FUZZ_CODE_MAX, in);
+    size_t sz = HD_MIN(in.sz, HD_FUZZ_CODE_MAX);
+    if (sz)
+        memcpy(out, in.data, sz);
+    return sz;
+}
+
 void hd_fuzz_core(const uint8_t *data, size_t sz) {
-    static uint8_t code_a[CODE_MAX], code_b[CODE_MAX];
+    static hd_fuzz_codes codes;
     hd_fuzz_in in = {data, sz};
     if (!shared.state) {
         shared.state = hd_state_new();
@@ -329,18 +272,13 @@ void hd_fuzz_core(const uint8_t *data, size_t sz) {
     make_env(fork, misc);
     hd_fuzz_in calldata = hd_fuzz_take(&in, calldata_sz);
     hd_fuzz_in part_b = hd_fuzz_take(&in, code_b_sz);
-    if (kind & KIND_ASSEMBLE_B) {
-        code_b_sz = (uint32_t)hd_fuzz_assemble(code_b, CODE_MAX, part_b);
-    } else {
-        code_b_sz = (uint32_t)HD_MIN(part_b.sz, CODE_MAX);
-        memcpy(code_b, part_b.data, code_b_sz);
-    }
+    codes.b_sz = code_of(codes.b, part_b, kind & KIND_ASSEMBLE_B);
     make_tx(&in, gas, kind, misc, more, calldata);
-    size_t code_a_sz = HD_MIN(in.sz, CODE_MAX);
-    if (kind & KIND_ASSEMBLE_A)
-        code_a_sz = hd_fuzz_assemble(code_a, CODE_MAX, in);
-    else
-        memcpy(code_a, in.data, code_a_sz);
-    make_world(misc, more, code_a, code_a_sz, code_b, code_b_sz);
+    codes.a_sz = code_of(codes.a, in, kind & KIND_ASSEMBLE_A);
+    hd_fuzz_world_make(shared.state, fork,
+                       (misc & MISC_STORAGE ? HD_FUZZ_WORLD_STORAGE : 0) |
+                           (misc & MISC_POOR ? HD_FUZZ_WORLD_POOR : 0),
+                       more >> 6, &codes);
+    hd_state_world(&the_case.world, shared.state);
     run_all();
 }

@@ -9,6 +9,7 @@
 #include "cli/hd_state_cases.h"
 #include "cli/hd_t8n_read.h"
 #include "exec/hd_exec.h"
+#include "exec/hd_genesis.h"
 
 #define TEXT_SZ_MAX 16384u
 #define DEPTH_MAX 32u
@@ -51,7 +52,7 @@ static void read_alloc(hd_json root) {
         HD_FUZZ_CHECK(hd_state_root(&first, state) == HD_OK);
     }
     hd_state *state = the_state();
-    hd_err again = hd_t8n_alloc_read(state, &other, root);
+    hd_err again = hd_genesis_alloc_read(state, &other, root);
     check_err(again, &other);
     if (again == HD_OK)
         HD_FUZZ_CHECK(hd_state_root(&second, state) == HD_OK);
@@ -85,7 +86,7 @@ static void read_env(hd_json root, uint32_t choice) {
     hd_t8n_env_free(&t8n_env);
     hd_blob_params blobs;
     msg.text[0] = 0;
-    check_err(hd_t8n_blobs_read(&blobs, &msg, root), &msg);
+    check_err(hd_blob_params_read(&blobs, &msg, root), &msg);
 }
 
 /* A transaction of a state test, whose lists are taken as single values. */

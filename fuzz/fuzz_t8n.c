@@ -4,6 +4,7 @@
 
 #include "base/hd_rlp.h"
 #include "cli/hd_t8n_read.h"
+#include "exec/hd_genesis.h"
 
 #define TEXT_SZ_MAX 16384u
 #define DEPTH_MAX 32u
@@ -52,7 +53,7 @@ static void check_output(const hd_t8n_output *out) {
     HD_FUZZ_CHECK(state != NULL);
     hd_state_reset(state);
     HD_FUZZ_CHECK(hd_json_get_hash(&told, &msg, result, "stateRoot") == HD_OK);
-    HD_FUZZ_CHECK(hd_t8n_alloc_read(state, &msg, alloc) == HD_OK);
+    HD_FUZZ_CHECK(hd_genesis_alloc_read(state, &msg, alloc) == HD_OK);
     HD_FUZZ_CHECK(hd_state_root(&found, state) == HD_OK);
     HD_FUZZ_CHECK(memcmp(&told, &found, sizeof told) == 0);
     HD_FUZZ_CHECK(hd_rlp_check(NULL, hd_buf_span(&out->body), 8) == HD_OK);

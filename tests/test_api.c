@@ -376,6 +376,40 @@ static void api_ordered_results_do_not_tell_how_they_were_run(void **state) {
     bench_close(&ordered);
 }
 
+/* A slot that changed, then one that was only read: the account's entry is still a change. */
+static void api_a_changed_slot_before_a_read_one_changes_its_account(void **state) {
+    enum { CNT = 600 };
+    static const uint8_t code[] = {0x60, 0x01, 0x33, 0x55, 0x60, 0x02, 0x54, 0x50};
+    bench b;
+    heddle_address contract = address(CONTRACT);
+    (void)state;
+    bench_open(&b, CNT);
+    put_account(b.state, CONTRACT, code, sizeof code);
+    for (uint32_t i = 0; i < CNT; i++) {
+        heddle_transaction t = payment(ACCOUNT + i, CONTRACT, 0, 0);
+        add(&b, &t);
+    }
+    for (int is_ordered = 0; is_ordered < 2; is_ordered++) {
+        if (is_ordered)
+            run_ordered(&b);
+        else
+            run(&b, HEDDLE_RUN_READS);
+        for (uint32_t i = 0; i < CNT; i++) {
+            heddle_receipt r;
+            heddle_slot_change s;
+            heddle_account_change a;
+            assert_int_equal(heddle_batch_get_receipt(b.batch, &r, i), HEDDLE_OK);
+            assert_int_equal(r.account_cnt, 2);
+            assert_int_equal(heddle_batch_get_slot(b.batch, &s, i, 0), HEDDLE_OK);
+            assert_int_equal(s.flags, HEDDLE_CHANGE_CHANGED);
+            assert_int_equal(heddle_batch_get_account(b.batch, &a, i, s.account_idx), HEDDLE_OK);
+            assert_memory_equal(&a.address, &contract, sizeof contract);
+            assert_true(a.flags & HEDDLE_CHANGE_CHANGED);
+        }
+    }
+    bench_close(&b);
+}
+
 static void api_ordered_sees_what_came_before(void **state) {
     bench b;
     heddle_run_stats stats;
@@ -880,6 +914,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(api_call_gives_output_log_and_slot),
     cmocka_unit_test(api_creation_gives_address_and_code),
     cmocka_unit_test(api_ordered_results_do_not_tell_how_they_were_run),
+    cmocka_unit_test(api_a_changed_slot_before_a_read_one_changes_its_account),
     cmocka_unit_test(api_ordered_sees_what_came_before),
     cmocka_unit_test(api_raw_transactions_find_their_senders),
     cmocka_unit_test(api_malformed_raw_transaction_leaves_batch_as_it_was),

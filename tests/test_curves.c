@@ -12,6 +12,7 @@
 #include <json-c/json.h>
 
 #include "crypto/hd_bn254.h"
+#include "crypto/hd_inverse30.h"
 #include "crypto/hd_keccak.h"
 #include "crypto/hd_p256.h"
 #include "crypto/hd_secp256k1.h"
@@ -89,6 +90,10 @@ static void f256_all_ways_to_multiply_agree(void **state) {
         hd_f256_sqr_wide(t, &a);
         hd_f256_u128_mul_wide(u, &a, &a);
         assert_memory_equal(t, u, 64);
+        hd_f256_sqr_rows(z, x);
+        for (int j = 0; j < 8; j++)
+            v[j] = (uint64_t)z[2 * j] | (uint64_t)z[2 * j + 1] << 32;
+        assert_memory_equal(t, v, 64);
     }
 }
 
@@ -183,7 +188,11 @@ static void f256_inverse_times_value_is_one(void **state) {
             assert_true(hd_f256_is_zero(&b));
         else
             assert_memory_equal(&c, &m->one, sizeof c);
-        hd_f256_pow_mod(&c, &a, &e, m); /* the device's way */
+        hd_f256_pow_mod(&c, &a, &e, m); /* the device's ways */
+        assert_memory_equal(&b, &c, sizeof c);
+        c = hd_f256_inv_steps(a, m->m, m->neg_inv);
+        hd_f256_mul_mod(&c, &c, &m->rr, m);
+        hd_f256_mul_mod(&c, &c, &m->rr, m);
         assert_memory_equal(&b, &c, sizeof c);
     }
 }

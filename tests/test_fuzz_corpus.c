@@ -66,6 +66,11 @@ static void fuzz_corpus_of_tx_holds(void **state) {
     run_corpus(hd_fuzz_tx, "tx");
 }
 
+static void fuzz_corpus_of_block_holds(void **state) {
+    (void)state;
+    run_corpus(hd_fuzz_block, "block");
+}
+
 static void fuzz_corpus_of_json_holds(void **state) {
     (void)state;
     run_corpus(hd_fuzz_json, "json");
@@ -91,16 +96,29 @@ static void fuzz_corpus_of_core_holds(void **state) {
     run_corpus(hd_fuzz_core, "core");
 }
 
+static void fuzz_corpus_of_ordered_holds(void **state) {
+    (void)state;
+    run_corpus(hd_fuzz_ordered, "ordered");
+}
+
+static void fuzz_corpus_of_api_holds(void **state) {
+    (void)state;
+    run_corpus(hd_fuzz_api, "api");
+}
+
 int main(void) {
     signal(SIGABRT, on_abort); /* abort() ends the program after the handler returns */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fuzz_corpus_of_rlp_holds),
         cmocka_unit_test(fuzz_corpus_of_tx_holds),
+        cmocka_unit_test(fuzz_corpus_of_block_holds),
         cmocka_unit_test(fuzz_corpus_of_json_holds),
         cmocka_unit_test(fuzz_corpus_of_t8n_holds),
         cmocka_unit_test(fuzz_corpus_of_http_holds),
         cmocka_unit_test(fuzz_corpus_of_precompile_holds),
         cmocka_unit_test(fuzz_corpus_of_core_holds),
+        cmocka_unit_test(fuzz_corpus_of_ordered_holds),
+        cmocka_unit_test(fuzz_corpus_of_api_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

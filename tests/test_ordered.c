@@ -391,6 +391,42 @@ static void ordered_gives_up_misled_lanes_without_a_trace(void **state) {
     hd_workload_close(&w);
 }
 
+static hd_err count_reads(void *ctx, uint32_t tx_idx, const hd_receipt *r, const hd_results *from) {
+    uint64_t *read_cnt = ctx;
+    (void)tx_idx;
+    for (uint32_t i = 0; i < r->account_cnt; i++)
+        *read_cnt += !(from->accounts[r->account_off + i].flags & HD_DIFF_CHANGED);
+    for (uint32_t i = 0; i < r->slot_cnt; i++)
+        *read_cnt += !(from->slots[r->slot_off + i].flags & HD_DIFF_CHANGED);
+    return HD_OK;
+}
+
+static void ordered_lists_the_same_reads_however_it_runs(void **state) {
+    static const uint32_t chunks[] = {1, 7, 0};
+    (void)state;
+    for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
+        hd_workload w;
+        hd_sequence seq;
+        hd_exec *x = NULL;
+        hd_exec_options options = {.backend = HD_BACKEND_HOST, .threads = 2};
+        /* balanceOf and totalSupply look and change nothing: the token and one slot each. */
+        hd_workload_options mixed = {
+            .kind = HD_WORKLOAD_MIXED, .seed = 3, .tx_cnt = 100, .fork = HD_FORK_OSAKA};
+        uint64_t read_cnt = 0;
+        assert_int_equal(hd_workload_open(&w, &mixed), HD_OK);
+        hd_workload_sequence(&seq, &w);
+        seq.chunk_cnt = chunks[i];
+        seq.flags = HD_ORDERED_READS | (chunks[i] == 1 ? 0 : HD_ORDERED_NEVER_SERIAL);
+        seq.receipt = count_reads;
+        seq.receipt_ctx = &read_cnt;
+        assert_int_equal(hd_exec_open(&x, &options), HD_OK);
+        assert_int_equal(hd_exec_ordered(x, w.state, &seq, NULL), HD_OK);
+        assert_int_equal(read_cnt, 50 * 2);
+        hd_exec_close(x);
+        hd_workload_close(&w);
+    }
+}
+
 static hd_err stop_at_third(void *ctx, uint32_t tx_idx, const hd_receipt *r,
                             const hd_results *from) {
     (void)ctx;
@@ -429,6 +465,7 @@ int main(void) {
         cmocka_unit_test(ordered_sees_delegations_of_the_same_chunk),
         cmocka_unit_test(ordered_sees_code_that_came_without_a_nonce),
         cmocka_unit_test(ordered_gives_up_misled_lanes_without_a_trace),
+        cmocka_unit_test(ordered_lists_the_same_reads_however_it_runs),
         cmocka_unit_test(ordered_ends_with_the_error_of_its_caller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,6 +94,12 @@ static void workload_options_out_of_range_are_refused(void **state) {
     o = good;
     o.fork = HD_FORK_SHANGHAI;
     assert_int_equal(hd_workload_open(&w, &o), HD_ERR_LIMIT);
+    o = good;
+    o.hot_percent = 101;
+    assert_int_equal(hd_workload_open(&w, &o), HD_ERR_LIMIT);
+    o = good;
+    o.is_chain = 1; /* of tokens */
+    assert_int_equal(hd_workload_open(&w, &o), HD_ERR_LIMIT);
     assert_int_equal(hd_workload_find("erc20-hot"), HD_WORKLOAD_ERC20_HOT);
     assert_int_equal(hd_workload_find("no such thing"), HD_WORKLOAD_CNT);
 }

@@ -10,6 +10,8 @@ extern "C" {
 
 /* Nanoseconds since some moment; never goes back. */
 uint64_t hd_clock_ns(void);
+/* Nanoseconds in which the calling thread had a processor: what others run does not count. */
+uint64_t hd_clock_thread_ns(void);
 /* Seconds since 1970. */
 uint64_t hd_clock_unix_s(void);
 

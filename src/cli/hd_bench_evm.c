@@ -38,6 +38,7 @@ typedef struct {
     hd_exec *x;
     hd_state *state;
     hd_results results;
+    uint64_t (*clock_ns)(void);
 } evm_bench;
 
 /* Runs the transaction as it stands in the file: its state root is what the file expects. */
@@ -101,12 +102,12 @@ static hd_err time_case(hd_bench_row *row, evm_bench *b, const hd_state_cases *c
                       .blockhash = hd_state_test_blockhash};
     uint64_t run_cnt = 1;
     for (uint64_t i = 0; err == HD_OK && i < b->o->repeat_cnt;) {
-        uint64_t kernel_ns = 0, begin_ns = hd_clock_ns();
+        uint64_t kernel_ns = 0, begin_ns = b->clock_ns();
         for (uint64_t r = 0; err == HD_OK && r < run_cnt; r++) {
             err = hd_exec_run(b->x, &b->results, &batch);
             kernel_ns += b->results.kernel_ns;
         }
-        uint64_t ns = hd_clock_ns() - begin_ns;
+        uint64_t ns = b->clock_ns() - begin_ns;
         if (ns < SAMPLE_NS / 2) { /* too short to be exact: it warmed up and gave the count */
             run_cnt = ns < SAMPLE_NS / 200 ? run_cnt * 100 : run_cnt * SAMPLE_NS / ns + 1;
             continue;
@@ -185,6 +186,11 @@ hd_err hd_bench_evm(hd_msg *msg, const hd_bench_options *o, const char *filter) 
         own.tx_cnt = 1;
     if (own.threads == 0)
         own.threads = 1; /* these programs are serial: a pool would only be woken */
+    if (own.is_cpu_time && (own.threads != 1 || o->backend == HD_BACKEND_CUDA)) {
+        hd_msg_set(msg, "the time of the processor is measured on one thread of the host alone");
+        return HD_ERR_UNSUPPORTED;
+    }
+    b.clock_ns = own.is_cpu_time ? hd_clock_thread_ns : hd_clock_ns;
     b.o = &own;
     hd_exec_options options = {.backend = o->backend, .threads = (uint32_t)own.threads};
     hd_err err = hd_exec_open(&b.x, &options);

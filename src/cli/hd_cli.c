@@ -258,8 +258,9 @@ void hd_cli_put_case(hd_cli_part *part, const hd_cli_case_name *k, const char *e
     hd_cli_put_str(buf, k->path, strlen(k->path));
     hd_buf_append_str(buf, ",\"fork\":");
     hd_cli_put_str(buf, k->fork, strlen(k->fork));
-    hd_buf_printf(buf, ",\"index\":[%u,%u,%u],\"pass\":%s,\"skipped\":%s", k->index[0], k->index[1],
-                  k->index[2], outcome == HD_CLI_PASSED ? "true" : "false",
+    if (!k->is_whole)
+        hd_buf_printf(buf, ",\"index\":[%u,%u,%u]", k->index[0], k->index[1], k->index[2]);
+    hd_buf_printf(buf, ",\"pass\":%s,\"skipped\":%s", outcome == HD_CLI_PASSED ? "true" : "false",
                   outcome == HD_CLI_SKIPPED ? "true" : "false");
     hd_buf_append_str(buf, extra);
     hd_buf_append_str(buf, ",\"error\":");
@@ -274,8 +275,11 @@ void hd_cli_put_case(hd_cli_part *part, const hd_cli_case_name *k, const char *e
         part->passed_cnt++;
     } else if (part->failed_cnt++ < FAILURES_SHOWN) {
         hd_msg line;
-        hd_msg_set(&line, "%.160s: %.100s %s [%u,%u,%u]: %.200s", k->path, k->name, k->fork,
-                   k->index[0], k->index[1], k->index[2], why);
+        if (k->is_whole)
+            hd_msg_set(&line, "%.160s: %.100s %s: %.200s", k->path, k->name, k->fork, why);
+        else
+            hd_msg_set(&line, "%.160s: %.100s %s [%u,%u,%u]: %.200s", k->path, k->name, k->fork,
+                       k->index[0], k->index[1], k->index[2], why);
         hd_buf_printf(&part->messages, "%s\n", line.text);
     }
 }

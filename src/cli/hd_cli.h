@@ -98,13 +98,14 @@ typedef struct {
     const char *path;
     const char *fork;
     uint32_t index[3]; /* data, gas, value */
+    int is_whole;      /* no index: there is one case of the name */
 } hd_cli_case_name;
 
 /* JSON text of str (str_sz bytes) in quotes. */
 void hd_cli_put_str(hd_buf *buf, const char *str, size_t str_sz);
-/* hd_cli_put_case appends {name, file, fork, index, pass, skipped, EXTRA, error} to a part and
-   counts it. outcome is HD_CLI_PASSED..., why the reason when it did not pass; extra is text such
-   as
+/* hd_cli_put_case appends {name, file, fork, index, pass, skipped, EXTRA, error} to a part (index
+   unless is_whole) and counts it. outcome is HD_CLI_PASSED..., why the reason when it did not pass;
+   extra is text such as
    ",\"gas\":1" or "". */
 void hd_cli_put_case(hd_cli_part *part, const hd_cli_case_name *k, const char *extra, int outcome,
                      const char *why);

@@ -7,6 +7,7 @@
     X("demo", hd_cmd_demo, "run a showcase: a token, many transfers, every backend") \
     X("run", hd_cmd_run, "run bytecode and print what it did") \
     X("statetest", hd_cmd_statetest, "run official state tests") \
+    X("blocktest", hd_cmd_blocktest, "run official blockchain tests") \
     X("tracetest", hd_cmd_tracetest, "compare step traces with go-ethereum's") \
     X("t8n", hd_cmd_t8n, "state transition tool, as go-ethereum's evm t8n") \
     X("t8n-server", hd_cmd_t8n_server, "t8n over HTTP") \
@@ -15,6 +16,8 @@
     X("rlptest", hd_cmd_rlptest, "run official RLP tests") \
     X("difficultytest", hd_cmd_difficultytest, "run official difficulty tests") \
     X("precompiletest", hd_cmd_precompiletest, "run go-ethereum's precompile vectors") \
+    X("replay", hd_cmd_replay, "execute main network blocks with the state before them") \
+    X("witness", hd_cmd_witness, "write the state that blocks look at, and prove it enough") \
     X("bench", hd_cmd_bench, "measure executions a second on each backend") \
     X("devices", hd_cmd_devices, "list the backends and GPUs that can be used")
 

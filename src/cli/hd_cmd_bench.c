@@ -29,6 +29,7 @@ enum {
     OPTION_ORDERED,
     OPTION_RECEIPTS,
     OPTION_NO_CHECK,
+    OPTION_CPU_TIME,
     OPTION_CSV,
     OPTION_FIXTURES,
     OPTION_LIST,
@@ -38,12 +39,14 @@ static const hd_cli_option options[] = {
     {"--backend", "NAME", "auto, host, cuda or tiled (auto)", OPTION_BACKEND},
     {"--threads", "COUNT", "worker threads of the host (all cores; evm: 1)", OPTION_THREADS},
     {"--n", "COUNT", "transactions at once (100000, cuda 1000000; evm: 1)", OPTION_N},
-    {"--accounts", "COUNT", "accounts of erc20-random (10000) and trie (1000000)", OPTION_ACCOUNTS},
+    {"--accounts", "COUNT", "of erc20-random (10000), trie (1000000)", OPTION_ACCOUNTS},
     {"--seed", "NUMBER", "what workloads are drawn from (1)", OPTION_SEED},
     {"--repeat", "COUNT", "measurements, of which the median counts (5)", OPTION_REPEAT},
     {"--ordered", NULL, "run workloads in order, writing the state", OPTION_ORDERED},
     {"--receipts", NULL, "no logs, outputs and state differences", OPTION_RECEIPTS},
     {"--no-check", NULL, "do not compare results", OPTION_NO_CHECK},
+    {"--cpu-time", NULL, "evm: time of the processor, not of the clock (host, one thread)",
+     OPTION_CPU_TIME},
     {"--csv", "FILE", "append the rows to FILE", OPTION_CSV},
     {"--fixtures", "DIR", "where evm-benchmarks are ($HEDDLE_FIXTURES)", OPTION_FIXTURES},
     {"--list", NULL, "list what can be measured", OPTION_LIST},
@@ -54,7 +57,9 @@ static const hd_cli_spec spec = {
     "[OPTION...] NAME...",
     "Measure: a generated workload (see --list), `evm` for the public evm-benchmarks or `evm:TEXT` "
     "for\n"
-    "those whose names hold TEXT, or `all`. Results are checked before they are timed.",
+    "those whose names hold TEXT, `blocks` or `blocks:NAME` for whole blocks of a gigagas, "
+    "`recover`\n"
+    "for signatures, or `all` workloads. Results are checked before they are timed.",
     "heddle bench erc20 --n 100000 --threads 2",
     options,
     sizeof options / sizeof options[0]};
@@ -132,11 +137,17 @@ void hd_bench_put(const hd_bench_options *o, const hd_bench_row *row) {
            duration(median, row->median_ns), tx_per_s, gas_per_s / 1e6,
            row->kernel_ns ? duration(kernel, row->kernel_ns) : "-");
     fflush(stdout);
-    if (!o->csv)
-        return;
+    if (o->csv)
+        hd_bench_csv_put(o->csv, row);
+}
+
+void hd_bench_csv_put(FILE *csv, const hd_bench_row *row) {
     char device[DEVICE_SZ];
+    double s = (double)row->median_ns / 1e9;
+    double tx_per_s = s > 0 ? (double)row->tx_cnt / s : 0;
+    double gas_per_s = s > 0 ? (double)row->gas / s : 0;
     device_name(device, row->backend);
-    fprintf(o->csv, "%s,%s,%s,%s,%u,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%.1f,%.1f,%" PRIu64 ",%s\n",
+    fprintf(csv, "%s,%s,%s,%s,%u,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%.1f,%.1f,%" PRIu64 ",%s\n",
             row->workload, row->name, hd_bench_backend_name(row->backend), device, row->threads,
             row->tx_cnt, row->gas, row->median_ns, tx_per_s, gas_per_s, row->kernel_ns,
             commit_name());
@@ -145,28 +156,32 @@ void hd_bench_put(const hd_bench_options *o, const hd_bench_row *row) {
 static int list(void) {
     printf("%-14s %s\n", "evm", "the public evm-benchmarks, one program at a time");
     printf("%-14s %s\n", "trie", "the state root after a block of transfers; n counts leaves");
+    printf("%-14s %s\n", "recover", "addresses from signatures (n signatures, not transactions)");
+    printf("%-14s %s\n", "blocks", "blocks of a gigagas: serial, parallel, independent copies");
     for (uint32_t k = 0; k < HD_WORKLOAD_CNT; k++)
         printf("%-14s %s\n", hd_workload_name(k), hd_workload_text(k));
     return HD_EXIT_OK;
 }
 
-static int open_csv(hd_bench_options *o) {
-    o->csv = fopen(o->csv_path, "a");
-    if (!o->csv) {
-        fprintf(stderr, "heddle bench: %s: cannot be written\n", o->csv_path);
+int hd_bench_csv_open(FILE **out, const char *command, const char *path) {
+    FILE *csv = *out = fopen(path, "a");
+    if (!csv) {
+        fprintf(stderr, "heddle %s: %s: cannot be written\n", command, path);
         return 0;
     }
-    fseek(o->csv, 0, SEEK_END);
-    if (ftell(o->csv) == 0)
+    fseek(csv, 0, SEEK_END);
+    if (ftell(csv) == 0)
         fputs("workload,case,backend,device,threads,n,gas,median_ns,tx_per_s,gas_per_s,kernel_ns,"
               "commit\n",
-              o->csv);
+              csv);
     return 1;
 }
 
 static int is_name(const char *name) {
     return strcmp(name, "all") == 0 || strcmp(name, "evm") == 0 || strncmp(name, "evm:", 4) == 0 ||
-           strcmp(name, "trie") == 0 || hd_workload_find(name) < HD_WORKLOAD_CNT;
+           strcmp(name, "trie") == 0 || strcmp(name, "recover") == 0 ||
+           strcmp(name, "blocks") == 0 || strncmp(name, "blocks:", 7) == 0 ||
+           hd_workload_find(name) < HD_WORKLOAD_CNT;
 }
 
 static int bench_one(const hd_bench_options *o, const char *name) {
@@ -178,6 +193,10 @@ static int bench_one(const hd_bench_options *o, const char *name) {
         err = hd_bench_workload(&msg, o, kind);
     else if (strcmp(name, "trie") == 0)
         err = hd_bench_trie(&msg, o);
+    else if (strcmp(name, "recover") == 0)
+        err = hd_bench_recover(&msg, o);
+    else if (strncmp(name, "blocks", 6) == 0)
+        err = hd_bench_blocks(&msg, o, name[6] == ':' ? name + 7 : NULL);
     else
         err = hd_bench_evm(&msg, o, name[3] == ':' ? name + 4 : NULL);
     for (kind = 0; is_all && err == HD_OK && kind < HD_WORKLOAD_CNT; kind++)
@@ -217,6 +236,7 @@ int hd_cmd_bench(int argc, char **argv) {
         case OPTION_ORDERED: o.is_ordered = 1; break;
         case OPTION_RECEIPTS: o.is_receipts = 1; break;
         case OPTION_NO_CHECK: o.is_checked = 0; break;
+        case OPTION_CPU_TIME: o.is_cpu_time = 1; break;
         case OPTION_CSV: o.csv_path = cli.value; break;
         case OPTION_FIXTURES: o.fixtures = cli.value; break;
         case OPTION_LIST: return list();
@@ -233,7 +253,7 @@ int hd_cmd_bench(int argc, char **argv) {
     }
     if (!name_cnt)
         return hd_cli_wrong(&cli, "a name is expected: see --list");
-    if (o.csv_path && !open_csv(&o))
+    if (o.csv_path && !hd_bench_csv_open(&o.csv, "bench", o.csv_path))
         return HD_EXIT_USAGE;
     printf("%-13s %-34s %-5s %3s %9s %12s %12s %10s %12s\n", "workload", "case", "where", "thr",
            "n", "median", "tx/s", "Mgas/s", "kernels");

@@ -246,7 +246,8 @@ static void put_case(suite *su, worker *w, hd_cli_part *part, const hd_state_cas
     hd_cli_case_name named = {hd_state_cases_text(&w->cases, k->name_off),
                               su->files.paths[k->path_idx],
                               hd_state_cases_text(&w->cases, k->fork_off),
-                              {k->data_idx, k->gas_idx, k->value_idx}};
+                              {k->data_idx, k->gas_idx, k->value_idx},
+                              0};
     int outcome = HD_CLI_SKIPPED;
     if (k->flags & HD_STATE_CASE_SKIPPED) {
         hd_msg_set(&why, "a VMTests case (\"exec\" format), which is no state test");

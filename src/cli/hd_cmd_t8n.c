@@ -27,6 +27,7 @@ enum {
     OPT_CHAIN_ID,
     OPT_REWARD,
     OPT_TRACE,
+    OPT_TRACE_MEMORY,
     OPT_TRACE_NO_MEMORY,
     OPT_TRACE_NO_STACK,
     OPT_TRACE_NO_RETURN_DATA,
@@ -50,7 +51,8 @@ static const hd_cli_option options[] = {
     {"--state.reward", "WEI", "mining reward; -1: none, coinbase not touched (default 0)",
      OPT_REWARD},
     {"--trace", NULL, "write trace-N-HASH.jsonl into the output folder", OPT_TRACE},
-    {"--trace.nomemory", NULL, "traces hold no memory (always so)", OPT_TRACE_NO_MEMORY},
+    {"--trace.memory", NULL, "traces hold the contents of memory", OPT_TRACE_MEMORY},
+    {"--trace.nomemory", NULL, "traces hold no memory (the default)", OPT_TRACE_NO_MEMORY},
     {"--trace.nostack", NULL, "traces hold no stack", OPT_TRACE_NO_STACK},
     {"--trace.noreturndata", NULL, "traces hold no return data (always so)",
      OPT_TRACE_NO_RETURN_DATA},
@@ -281,6 +283,8 @@ static int set_option(arguments *args, const hd_cli *cli, int id) {
     case OPT_CHAIN_ID: return hd_cli_u64(&args->chain_id, cli, 0, UINT64_MAX);
     case OPT_REWARD: return read_reward(&args->reward_wei, cli);
     case OPT_TRACE: args->is_traced = 1; return 1;
+    case OPT_TRACE_MEMORY: args->trace_flags |= HD_TRACE_MEMORY; return 1;
+    case OPT_TRACE_NO_MEMORY: args->trace_flags &= ~HD_TRACE_MEMORY; return 1;
     case OPT_TRACE_NO_STACK: args->trace_flags |= HD_TRACE_NO_STACK; return 1;
     default: return 1;
     }

@@ -125,48 +125,59 @@ static int check_stack(comparison *c, hd_json step, const hd_trace_step *s) {
     return 1;
 }
 
-/* The size of memory as the files write it: bytes in hexadecimal, where "~N~" (hexadecimal) repeats
-   the byte before it N times more. 0 when the text is something else. */
-static int memory_sz(uint64_t *out, const char *text) {
-    uint64_t sum = 0;
+/* Compares memory with what the files write: bytes in hexadecimal, where "~N~" (hexadecimal)
+   repeats the byte before it N times more. *want_sz: what they make; *is_same: whether the steps'
+   memory begins with it, where it is known. 0 when the text is something else. */
+static int compare_memory(uint64_t *want_sz, int *is_same, const char *text,
+                          const hd_trace_step *s) {
+    uint64_t at = 0, more_cnt;
+    uint8_t byte = 0;
+    size_t sz;
+    *is_same = 1;
     if (strncmp(text, "0x", 2) != 0)
         return 0;
     for (text += 2; *text;) {
         if (*text != '~') {
-            if (!text[1] || text[1] == '~')
+            if (!text[1] || hd_hex_decode(&byte, 1, &sz, NULL, text, 2) != HD_OK)
                 return 0;
             text += 2;
-            sum++;
-            continue;
+            more_cnt = 1;
+        } else {
+            char *end;
+            more_cnt = strtoull(text + 1, &end, 16);
+            if (at == 0 || end == text + 1 || *end != '~' || more_cnt > UINT32_MAX)
+                return 0;
+            text = end + 1;
         }
-        char *end;
-        uint64_t more_cnt = strtoull(text + 1, &end, 16);
-        if (end == text + 1 || *end != '~')
-            return 0;
-        text = end + 1;
-        sum += more_cnt;
+        for (uint64_t i = at; s->memory && i < at + more_cnt && i < s->memory_sz; i++)
+            *is_same &= s->memory[i] == byte;
+        at += more_cnt;
     }
-    *out = sum;
+    *want_sz = at;
     return 1;
 }
 
-/* Contents of memory are not traced; they show in what is loaded, hashed and returned. */
 static int check_memory(comparison *c, hd_json step, const hd_trace_step *s) {
     hd_json member;
     const char *text;
     uint64_t want = 0;
+    int is_same = 1;
     if (hd_json_find(&member, step, "memory")) {
         if (hd_json_str(&text, NULL, &c->bad, member) != HD_OK)
             return 0;
-        if (!memory_sz(&want, text)) {
+        if (!compare_memory(&want, &is_same, text, s)) {
             hd_json_fail(&c->bad, member, "memory in hexadecimal with ~repeats~ is expected");
             return 0;
         }
     }
-    if (want == s->memory_sz)
+    if (want == s->memory_sz && is_same)
         return 1;
-    hd_msg_set(&c->diff, "memory has %llu bytes, expected %llu", (unsigned long long)s->memory_sz,
-               (unsigned long long)want);
+    if (want == s->memory_sz)
+        hd_msg_set(&c->diff, "the %llu bytes of memory are not the expected ones",
+                   (unsigned long long)want);
+    else
+        hd_msg_set(&c->diff, "memory has %llu bytes, expected %llu",
+                   (unsigned long long)s->memory_sz, (unsigned long long)want);
     return 0;
 }
 
@@ -288,6 +299,7 @@ static hd_err run_case(worker *w, int *outcome_out, hd_msg *why, hd_msg *msg, co
         batch.data = w->data.data;
         batch.data_sz = w->data.sz;
         batch.world_cnt = batch.env_cnt = batch.tx_cnt = 1;
+        batch.flags = HD_BATCH_TRACE_MEMORY;
         batch.blockhash = hd_state_test_blockhash;
         c.steps = &w->steps;
         err = hd_exec_trace(w->exec, &w->results, &batch, compare_step, &c);
@@ -399,7 +411,7 @@ static void run_file(void *ctx, size_t idx, uint32_t worker_idx) {
     if (err != HD_OK)
         hd_cli_put_bad(&su->parts[idx], "%s", msg.text);
     for (hd_json_iter it = hd_json_begin(root); err == HD_OK && hd_json_next(&it);) {
-        hd_cli_case_name named = {it.key, path, "", {0, 0, 0}};
+        hd_cli_case_name named = {it.key, path, "", {0, 0, 0}, 0};
         if (su->name && !strstr(it.key, su->name))
             continue;
         if (run_test(su, &su->workers[worker_idx], &su->parts[idx], &msg, &named, it.val) != HD_OK)

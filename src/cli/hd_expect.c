@@ -6,7 +6,7 @@
 /* Several of our statuses are right for one name where clients check in different orders, or where
    the name is about a value that our reader refuses before there is a transaction (INVALID). */
 #define HD_EXPECT_NAMES(X) \
-    X(TYPE_NOT_SUPPORTED, INVALID_TYPE, INVALID_TYPE) \
+    X(TYPE_NOT_SUPPORTED, INVALID_TYPE, INVALID) \
     X(TYPE_1_TX_PRE_FORK, INVALID_TYPE, INVALID_TYPE) \
     X(TYPE_2_TX_PRE_FORK, INVALID_TYPE, INVALID_TYPE) \
     X(TYPE_3_TX_PRE_FORK, INVALID_TYPE, INVALID_TYPE) \
@@ -70,10 +70,10 @@
     X(TYPE_3_TX_WITH_FULL_BLOBS, INVALID, INVALID) \
     X(TYPE_3_TX_BLOB_COUNT_EXCEEDED, INVALID_BLOB_COUNT, INVALID_BLOB_COUNT) \
     X(TYPE_3_TX_MAX_BLOB_GAS_ALLOWANCE_EXCEEDED, INVALID_BLOB_COUNT, INVALID_BLOB_COUNT) \
-    X(TYPE_3_TX_CONTRACT_CREATION, INVALID_BLOB_CREATE, INVALID_BLOB_CREATE) \
+    X(TYPE_3_TX_CONTRACT_CREATION, INVALID_BLOB_CREATE, INVALID) \
     X(TYPE_3_TX_ZERO_BLOBS, INVALID_BLOB_NONE, INVALID_BLOB_NONE) \
     X(TYPE_4_EMPTY_AUTHORIZATION_LIST, INVALID_AUTH_NONE, INVALID_AUTH_NONE) \
-    X(TYPE_4_TX_CONTRACT_CREATION, INVALID_AUTH_CREATE, INVALID_AUTH_CREATE) \
+    X(TYPE_4_TX_CONTRACT_CREATION, INVALID_AUTH_CREATE, INVALID) \
     X(TYPE_4_INVALID_AUTHORITY_SIGNATURE, INVALID, INVALID) \
     X(TYPE_4_INVALID_AUTHORITY_SIGNATURE_S_TOO_HIGH, INVALID, INVALID) \
     X(TYPE_4_INVALID_AUTHORIZATION_FORMAT, INVALID, INVALID)
@@ -87,15 +87,115 @@ static int match_one(const char *name, size_t name_sz, uint32_t status) {
     return HD_EXPECT_UNKNOWN;
 }
 
-int hd_expect_match(const char *names, uint32_t status) {
+/* One of "A|B|C", which begins with prefix; else HD_EXPECT_UNKNOWN. */
+static int match_prefixed(const char *name, size_t name_sz, uint32_t status) {
     static const char prefix[] = "TransactionException.";
     const size_t prefix_sz = sizeof prefix - 1;
+    if (name_sz <= prefix_sz || memcmp(name, prefix, prefix_sz) != 0)
+        return HD_EXPECT_UNKNOWN;
+    return match_one(name + prefix_sz, name_sz - prefix_sz, status);
+}
+
+int hd_expect_match(const char *names, uint32_t status) {
     int result = HD_EXPECT_NO;
     for (;;) {
         size_t sz = strcspn(names, "|");
-        int one = sz > prefix_sz && memcmp(names, prefix, prefix_sz) == 0
-                      ? match_one(names + prefix_sz, sz - prefix_sz, status)
-                      : HD_EXPECT_UNKNOWN;
+        int one = match_prefixed(names, sz, status);
+        if (one == HD_EXPECT_YES)
+            return HD_EXPECT_YES;
+        if (one == HD_EXPECT_UNKNOWN)
+            result = HD_EXPECT_UNKNOWN;
+        if (!names[sz])
+            return result;
+        names += sz + 1;
+    }
+}
+
+/* ---- blocks */
+
+/* Name, and the statuses that are right for it: the header's hash binds all its fields, so that a
+   wrong one may show where another is looked at. */
+#define HD_EXPECT_BLOCK_NAMES(X) \
+    X(TOO_MANY_UNCLES, INVALID_OMMER_CNT, INVALID_OMMER_CNT) \
+    X(UNCLE_IN_CHAIN, INVALID_OMMER_REPEATED, INVALID_OMMER_ANCESTOR) \
+    X(UNCLE_IS_ANCESTOR, INVALID_OMMER_ANCESTOR, INVALID_OMMER_ANCESTOR) \
+    X(UNCLE_IS_BROTHER, INVALID_OMMER_PARENT, INVALID_OMMER_REPEATED) \
+    X(UNCLE_PARENT_INCORRECT, INVALID_OMMER_PARENT, INVALID_OMMER_HEADER) \
+    X(UNCLE_UNKNOWN_PARENT, INVALID_OMMER_PARENT, INVALID_OMMER_PARENT) \
+    X(EXTRA_DATA_TOO_BIG, INVALID_EXTRA_SIZE, INVALID_RLP) \
+    X(EXTRA_DATA_INVALID_DAO, INVALID_EXTRA_DAO, INVALID_EXTRA_DAO) \
+    X(UNKNOWN_PARENT, INVALID_PARENT, INVALID_PARENT) \
+    X(UNKNOWN_PARENT_ZERO, INVALID_PARENT, INVALID_PARENT) \
+    X(GASLIMIT_TOO_BIG, INVALID_GAS_LIMIT, INVALID_RLP) \
+    X(INVALID_BLOCK_NUMBER, INVALID_NUMBER, INVALID_NUMBER) \
+    X(INVALID_BLOCK_TIMESTAMP_OLDER_THAN_PARENT, INVALID_TIMESTAMP, INVALID_TIMESTAMP) \
+    X(INVALID_DIFFICULTY, INVALID_DIFFICULTY, INVALID_MERGE) \
+    X(INVALID_LOG_BLOOM, INVALID_BLOOM, INVALID_BLOOM) \
+    X(INVALID_STATE_ROOT, INVALID_STATE_ROOT, INVALID_STATE_ROOT) \
+    X(INVALID_RECEIPTS_ROOT, INVALID_RECEIPTS_ROOT, INVALID_RECEIPTS_ROOT) \
+    X(INVALID_TRANSACTIONS_ROOT, INVALID_TXS_ROOT, INVALID_TXS_ROOT) \
+    X(INVALID_UNCLES_HASH, INVALID_OMMERS_HASH, INVALID_MERGE) \
+    X(GAS_USED_OVERFLOW, INVALID_GAS_USED_LIMIT, INVALID_GAS_USED) \
+    X(INVALID_GASLIMIT, INVALID_GAS_LIMIT, INVALID_GAS_LIMIT) \
+    X(INVALID_BASEFEE_PER_GAS, INVALID_BASE_FEE, INVALID_BASE_FEE) \
+    X(INVALID_GAS_USED, INVALID_GAS_USED, INVALID_GAS_USED_LIMIT) \
+    X(INVALID_GAS_USED_ABOVE_LIMIT, INVALID_GAS_USED_LIMIT, INVALID_GAS_USED_LIMIT) \
+    X(INVALID_WITHDRAWALS_ROOT, INVALID_WITHDRAWALS_ROOT, INVALID_WITHDRAWALS_ROOT) \
+    X(IMPORT_IMPOSSIBLE_LEGACY, INVALID_FIELDS, INVALID_GAS_LIMIT) \
+    X(IMPORT_IMPOSSIBLE_LEGACY_WRONG_PARENT, INVALID_FIELDS, INVALID_PARENT) \
+    X(IMPORT_IMPOSSIBLE_LONDON_WRONG_PARENT, INVALID_FIELDS, INVALID_PARENT) \
+    X(IMPORT_IMPOSSIBLE_PARIS_WRONG_POW, INVALID_MERGE, INVALID_FIELDS) \
+    X(IMPORT_IMPOSSIBLE_PARIS_WRONG_POS, INVALID_MERGE, INVALID_FIELDS) \
+    X(IMPORT_IMPOSSIBLE_LONDON_OVER_PARIS, INVALID_MERGE, INVALID_DIFFICULTY) \
+    X(IMPORT_IMPOSSIBLE_PARIS_OVER_SHANGHAI, INVALID_FIELDS, INVALID_MERGE) \
+    X(IMPORT_IMPOSSIBLE_SHANGHAI, INVALID_FIELDS, INVALID_MERGE) \
+    X(IMPORT_IMPOSSIBLE_UNCLES_OVER_PARIS, INVALID_MERGE, INVALID_OMMERS_HASH) \
+    X(IMPORT_IMPOSSIBLE_DIFFICULTY_OVER_PARIS, INVALID_MERGE, INVALID_DIFFICULTY) \
+    X(SYSTEM_CONTRACT_EMPTY, INVALID_SYSTEM_EMPTY, INVALID_SYSTEM_EMPTY) \
+    X(SYSTEM_CONTRACT_CALL_FAILED, INVALID_SYSTEM_CALL, INVALID_SYSTEM_CALL) \
+    X(INCORRECT_BLOCK_FORMAT, INVALID_FIELDS, INVALID_RLP) \
+    X(INCORRECT_BLOB_GAS_USED, INVALID_BLOB_GAS_USED, INVALID_BLOB_GAS_LIMIT) \
+    X(BLOB_GAS_USED_ABOVE_LIMIT, INVALID_BLOB_GAS_LIMIT, INVALID_BLOB_GAS_USED) \
+    X(INCORRECT_EXCESS_BLOB_GAS, INVALID_EXCESS_BLOB_GAS, INVALID_EXCESS_BLOB_GAS) \
+    X(INVALID_REQUESTS, INVALID_REQUESTS, INVALID_REQUESTS) \
+    X(INVALID_DEPOSIT_EVENT_LAYOUT, INVALID_DEPOSIT, INVALID_DEPOSIT) \
+    X(RLP_BLOCK_LIMIT_EXCEEDED, INVALID_SIZE, INVALID_SIZE) \
+    X(RLP_STRUCTURES_ENCODING, INVALID_RLP, INVALID_RLP) \
+    X(RLP_WITHDRAWALS_NOT_READ, INVALID_RLP, INVALID_FIELDS) \
+    X(RLP_INVALID_FIELD_OVERFLOW_64, INVALID_RLP, INVALID_RLP) \
+    X(RLP_INVALID_ADDRESS, INVALID_RLP, INVALID_RLP)
+
+static int match_block_name(const char *name, size_t name_sz, uint32_t status) {
+#define HD_X(text, a, b) \
+    if (name_sz == sizeof #text - 1 && memcmp(name, #text, name_sz) == 0) \
+        return status == HD_BLOCK_##a || status == HD_BLOCK_##b ? HD_EXPECT_YES : HD_EXPECT_NO;
+    HD_EXPECT_BLOCK_NAMES(HD_X)
+#undef HD_X
+    /* A header that was tampered with so that another node would see a wrong hash: ours is made
+       from the header, so that the broken field itself is what we name. */
+    static const char hash_name[] = "INVALID_BLOCK_HASH";
+    if (name_sz == sizeof hash_name - 1 && memcmp(name, hash_name, name_sz) == 0)
+        return status == HD_BLOCK_INVALID_PARENT ? HD_EXPECT_YES : HD_EXPECT_NO;
+    return HD_EXPECT_UNKNOWN;
+}
+
+static int match_block_one(const char *name, size_t name_sz, const hd_block_verdict *verdict) {
+    static const char prefix[] = "BlockException.";
+    const size_t prefix_sz = sizeof prefix - 1;
+    if (name_sz > prefix_sz && memcmp(name, prefix, prefix_sz) == 0)
+        return match_block_name(name + prefix_sz, name_sz - prefix_sz, verdict->status);
+    if (verdict->status == HD_BLOCK_INVALID_TX)
+        return match_prefixed(name, name_sz, verdict->tx_status);
+    /* A transaction that cannot be decoded makes the block malformed. */
+    int one = match_prefixed(name, name_sz, HD_TX_INVALID);
+    return one == HD_EXPECT_YES && verdict->status != HD_BLOCK_INVALID_RLP ? HD_EXPECT_NO : one;
+}
+
+int hd_expect_block_match(const char *names, const hd_block_verdict *verdict) {
+    int result = HD_EXPECT_NO;
+    for (;;) {
+        size_t sz = strcspn(names, "|");
+        int one = match_block_one(names, sz, verdict);
         if (one == HD_EXPECT_YES)
             return HD_EXPECT_YES;
         if (one == HD_EXPECT_UNKNOWN)

@@ -8,54 +8,17 @@
 #include "base/hd_hex.h"
 #include "crypto/hd_keccak.h"
 #include "evm/hd_tx_codec.h"
-#include "exec/hd_block_rules.h"
-
-static const struct {
-    const char *name;
-    uint32_t fork;
-} fork_names[] = {
-    /* The first name of each fork is the one that is printed. */
-    {"Frontier", HD_FORK_FRONTIER},
-    {"Homestead", HD_FORK_HOMESTEAD},
-    {"DAOFork", HD_FORK_HOMESTEAD},
-    {"EIP150", HD_FORK_TANGERINE},
-    {"TangerineWhistle", HD_FORK_TANGERINE},
-    {"EIP158", HD_FORK_SPURIOUS},
-    {"SpuriousDragon", HD_FORK_SPURIOUS},
-    {"Byzantium", HD_FORK_BYZANTIUM},
-    {"Constantinople", HD_FORK_CONSTANTINOPLE},
-    {"ConstantinopleFix", HD_FORK_PETERSBURG},
-    {"Petersburg", HD_FORK_PETERSBURG},
-    {"Istanbul", HD_FORK_ISTANBUL},
-    {"MuirGlacier", HD_FORK_ISTANBUL},
-    {"Berlin", HD_FORK_BERLIN},
-    {"London", HD_FORK_LONDON},
-    {"ArrowGlacier", HD_FORK_LONDON},
-    {"GrayGlacier", HD_FORK_LONDON},
-    {"Paris", HD_FORK_PARIS},
-    {"Merge", HD_FORK_PARIS},
-    {"Shanghai", HD_FORK_SHANGHAI},
-    {"Cancun", HD_FORK_CANCUN},
-    {"Prague", HD_FORK_PRAGUE},
-    {"Osaka", HD_FORK_OSAKA},
-};
+#include "exec/hd_chain_config.h"
 
 int hd_fork_from_name(uint32_t *fork, const char *name, size_t name_sz) {
-    for (size_t i = 0; i < sizeof fork_names / sizeof fork_names[0]; i++)
-        if (strlen(fork_names[i].name) == name_sz &&
-            memcmp(fork_names[i].name, name, name_sz) == 0) {
-            *fork = fork_names[i].fork;
-            return 1;
-        }
-    return 0;
+    hd_chain_fork found;
+    int is_found = hd_chain_fork_find(&found, name, name_sz);
+    if (is_found)
+        *fork = found.fork;
+    return is_found;
 }
 
-const char *hd_fork_name(uint32_t fork) {
-    for (size_t i = 0; i < sizeof fork_names / sizeof fork_names[0]; i++)
-        if (fork_names[i].fork == fork)
-            return fork_names[i].name;
-    return "unknown";
-}
+const char *hd_fork_name(uint32_t fork) { return hd_chain_fork_name(fork); }
 
 /* --- numbers */
 

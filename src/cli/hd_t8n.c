@@ -13,6 +13,8 @@
 #include "cli/hd_trace_json.h"
 #include "crypto/hd_keccak.h"
 #include "evm/hd_decimal.h"
+#include "exec/hd_genesis.h"
+#include "exec/hd_system_calls.h"
 
 #define FAIL(run, code, ...) (hd_msg_set(&(run)->out->msg, __VA_ARGS__), (code))
 
@@ -156,6 +158,23 @@ static hd_err get_block_hash(void *ctx, hd_hash *out, uint32_t world_idx, uint64
     return HD_OK;
 }
 
+static int fail_run(hd_t8n_run_state *r, hd_err err) {
+    if (err == HD_ERR_ABSENT)
+        return FAIL(r, HD_T8N_BLOCKHASH, "getHash(%" PRIu64 ") invoked, %s", r->missing_number,
+                    r->env.has & HD_T8N_HAS_BLOCK_HASHES ? "blockhash for that block not provided"
+                                                         : "no blockhashes provided");
+    return fail_machine(r, err);
+}
+
+static hd_system_host system_host(hd_t8n_run_state *r, const hd_env *env) {
+    hd_system_host host = {.exec = r->options->exec,
+                           .state = r->state,
+                           .env = env,
+                           .blockhash = get_block_hash,
+                           .blockhash_ctx = r};
+    return host;
+}
+
 /* run_one executes one transaction against the state as it is; r->results holds its receipt. */
 static int run_one(hd_t8n_run_state *r, const hd_tx *tx, const hd_env *env, const uint8_t *data,
                    size_t data_sz, hd_trace_file *trace) {
@@ -169,17 +188,15 @@ static int run_one(hd_t8n_run_state *r, const hd_tx *tx, const hd_env *env, cons
                       .world_cnt = 1,
                       .env_cnt = 1,
                       .tx_cnt = 1,
+                      .flags =
+                          r->options->trace_flags & HD_TRACE_MEMORY ? HD_BATCH_TRACE_MEMORY : 0,
                       .blockhash = get_block_hash,
                       .blockhash_ctx = r};
     hd_err err = trace
                      ? hd_exec_trace(r->options->exec, &r->results, &batch, hd_trace_to_file, trace)
                      : hd_exec_run(r->options->exec, &r->results, &batch);
-    if (err == HD_ERR_ABSENT)
-        return FAIL(r, HD_T8N_BLOCKHASH, "getHash(%" PRIu64 ") invoked, %s", r->missing_number,
-                    r->env.has & HD_T8N_HAS_BLOCK_HASHES ? "blockhash for that block not provided"
-                                                         : "no blockhashes provided");
     if (err != HD_OK)
-        return fail_machine(r, err);
+        return fail_run(r, err);
     uint32_t status = r->results.receipts[0].status;
     if (status == HD_TX_PENDING || status == HD_TX_NO_MEMORY || status == HD_TX_WORK_LIMIT)
         return FAIL(r, HD_T8N_EVM, "the execution failed: %s", hd_tx_status_name(status));
@@ -193,31 +210,19 @@ static int apply(hd_t8n_run_state *r) {
     return err == HD_OK ? HD_T8N_OK : fail_machine(r, err);
 }
 
-/* call_system makes a call of the block itself; its output is in r->results. */
-static int call_system(hd_t8n_run_state *r, hd_address to, const uint8_t *data, uint32_t data_sz) {
-    hd_env env = block_env(r);
-    env.gas_limit = HD_SYSTEM_CALL_GAS;
-    env.flags = HD_ENV_NO_TX_GAS_CAP;
-    hd_tx tx = hd_system_call(to, 0, data_sz);
-    tx.chain_id = env.chain_id;
-    int status = run_one(r, &tx, &env, data, data_sz, NULL);
-    return status == HD_T8N_OK ? apply(r) : status;
-}
-
 static int begin_block(hd_t8n_run_state *r) {
     const hd_t8n_env *env = &r->env;
-    int status = HD_T8N_OK;
-    if (env->has & HD_T8N_HAS_BEACON_ROOT) /* EIP-4788 */
-        status = call_system(r, hd_beacon_roots_address(), env->beacon_root.b, 32);
-    if (status == HD_T8N_OK && r->rules.fork >= HD_FORK_PRAGUE &&
-        env->has & HD_T8N_HAS_BLOCK_HASHES && env->number > 0) { /* EIP-2935 */
-        const hd_t8n_block_hash *parent = find_block_hash(env, env->number - 1);
-        hd_hash hash = {{0}};
-        if (parent)
-            hash = parent->hash;
-        status = call_system(r, hd_history_address(), hash.b, 32);
-    }
-    return status;
+    hd_env block = block_env(r);
+    hd_system_host host = system_host(r, &block);
+    hd_hash parent = {{0}};
+    int has_parent = env->has & HD_T8N_HAS_BLOCK_HASHES && env->number > 0;
+    const hd_t8n_block_hash *found = has_parent ? find_block_hash(env, env->number - 1) : NULL;
+    if (found)
+        parent = found->hash;
+    hd_err err = hd_system_begin(&r->results, &host,
+                                 env->has & HD_T8N_HAS_BEACON_ROOT ? &env->beacon_root : NULL,
+                                 has_parent ? &parent : NULL);
+    return err == HD_OK ? HD_T8N_OK : fail_run(r, err);
 }
 
 /* ---- refusals, in go-ethereum's words ---- */
@@ -481,56 +486,42 @@ static int pay_withdrawals(hd_t8n_run_state *r) {
     return status;
 }
 
-static int collect_deposits(hd_t8n_run_state *r) {
-    const hd_log_entry *logs = (const hd_log_entry *)(const void *)r->logs.data;
-    for (size_t i = 0; i < r->logs.sz / sizeof *logs; i++) {
-        hd_msg why = {""};
-        if (!hd_deposit_is_log(&logs[i]))
-            continue;
-        hd_err err = hd_deposit_parse(&r->requests[HD_REQUEST_DEPOSIT], &why,
-                                      logs[i].data_sz ? r->log_bytes.data + logs[i].data_off : NULL,
-                                      logs[i].data_sz);
-        if (err == HD_ERR_FORMAT)
-            return FAIL(r, HD_T8N_EVM,
-                        "could not parse requests logs: unable to parse deposit data: %s",
-                        why.text);
-        if (err != HD_OK)
-            return fail_machine(r, err);
-    }
-    return HD_T8N_OK;
-}
-
-static int dequeue(hd_t8n_run_state *r, uint32_t type, hd_address from, const char *what) {
-    hd_state_account account;
+/* go-ethereum's words for what ended the requests. */
+static int fail_requests(hd_t8n_run_state *r, const hd_requests_verdict *verdict) {
+    int is_withdrawal = verdict->type == HD_REQUEST_WITHDRAWAL;
+    const char *what = is_withdrawal ? "withdrawal" : "consolidation";
+    hd_address from =
+        is_withdrawal ? hd_withdrawal_requests_address() : hd_consolidation_requests_address();
     char text[43];
     checksum_address(text, &from);
-    if (hd_state_get(&account, r->state, &from) != HD_OK || account.code_sz == 0)
+    switch (verdict->status) {
+    case HD_BLOCK_INVALID_DEPOSIT:
+        return FAIL(r, HD_T8N_EVM,
+                    "could not parse requests logs: unable to parse deposit data: %s",
+                    verdict->why.text);
+    case HD_BLOCK_INVALID_SYSTEM_EMPTY:
         return FAIL(r, HD_T8N_EVM, "could not process %s requests: system contract empty code: %s",
                     what, text);
-    int status = call_system(r, from, NULL, 0);
-    if (status != HD_T8N_OK)
-        return status;
-    const hd_receipt *receipt = &r->results.receipts[0];
-    if (receipt->status != HD_TX_SUCCESS)
+    default:
         return FAIL(r, HD_T8N_EVM,
                     "could not process %s requests: system call failed to execute: %s", what,
-                    receipt->status == HD_TX_HALT ? hd_evm_error_name(receipt->error)
-                                                  : hd_tx_status_name(receipt->status));
-    hd_err err = hd_buf_append(&r->requests[type], r->results.bytes + receipt->output_off,
-                               receipt->output_sz);
-    return err == HD_OK ? HD_T8N_OK : fail_machine(r, err);
+                    verdict->why.text);
+    }
 }
 
 static int collect_requests(hd_t8n_run_state *r) {
-    if (r->rules.fork < HD_FORK_PRAGUE)
-        return HD_T8N_OK;
-    int status = collect_deposits(r);
-    if (status == HD_T8N_OK)
-        status = dequeue(r, HD_REQUEST_WITHDRAWAL, hd_withdrawal_requests_address(), "withdrawal");
-    if (status == HD_T8N_OK)
-        status = dequeue(r, HD_REQUEST_CONSOLIDATION, hd_consolidation_requests_address(),
-                         "consolidation");
-    return status;
+    hd_env env = block_env(r);
+    hd_system_host host = system_host(r, &env);
+    hd_address deposit_contract = hd_deposit_contract_address();
+    hd_block_logs logs = {.logs = (const hd_log_entry *)(const void *)r->logs.data,
+                          .bytes = r->log_bytes.data,
+                          .log_cnt = r->logs.sz / sizeof(hd_log_entry)};
+    hd_requests_verdict verdict;
+    hd_err err =
+        hd_requests_collect(r->requests, &verdict, &r->results, &host, &logs, &deposit_contract);
+    if (err != HD_OK)
+        return fail_run(r, err);
+    return verdict.status == HD_BLOCK_VALID ? HD_T8N_OK : fail_requests(r, &verdict);
 }
 
 /* ---- the whole ---- */
@@ -544,7 +535,7 @@ static int fail_json(hd_t8n_run_state *r, hd_err err, const char *what) {
 
 static int read_input(hd_t8n_run_state *r, const hd_t8n_input *in) {
     hd_msg *msg = &r->out->msg;
-    hd_err err = hd_t8n_alloc_read(r->state, msg, in->alloc);
+    hd_err err = hd_genesis_alloc_read(r->state, msg, in->alloc);
     if (err != HD_OK)
         return fail_json(r, err, "alloc");
     err = hd_t8n_env_read(&r->env, msg, in->env);
@@ -555,7 +546,7 @@ static int read_input(hd_t8n_run_state *r, const hd_t8n_input *in) {
                     "failed constructing chain configuration: unsupported fork \"%.100s\"",
                     r->options->fork);
     if (in->blob_params.obj) {
-        err = hd_t8n_blobs_read(&r->rules.blobs, msg, in->blob_params);
+        err = hd_blob_params_read(&r->rules.blobs, msg, in->blob_params);
         if (err != HD_OK)
             return fail_json(r, err, "blobParams");
     }

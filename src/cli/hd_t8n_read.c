@@ -8,85 +8,21 @@
 
 /* ---- forks ---- */
 
-static const struct {
-    const char *name;
-    uint32_t fork;
-    uint32_t difficulty;
-} forks[] = {
-    {"Frontier", HD_FORK_FRONTIER, HD_DIFFICULTY_FRONTIER},
-    {"Homestead", HD_FORK_HOMESTEAD, HD_DIFFICULTY_HOMESTEAD},
-    {"EIP150", HD_FORK_TANGERINE, HD_DIFFICULTY_HOMESTEAD},
-    {"TangerineWhistle", HD_FORK_TANGERINE, HD_DIFFICULTY_HOMESTEAD},
-    {"EIP158", HD_FORK_SPURIOUS, HD_DIFFICULTY_HOMESTEAD},
-    {"SpuriousDragon", HD_FORK_SPURIOUS, HD_DIFFICULTY_HOMESTEAD},
-    {"Byzantium", HD_FORK_BYZANTIUM, HD_DIFFICULTY_BYZANTIUM},
-    {"Constantinople", HD_FORK_CONSTANTINOPLE, HD_DIFFICULTY_CONSTANTINOPLE},
-    {"ConstantinopleFix", HD_FORK_PETERSBURG, HD_DIFFICULTY_CONSTANTINOPLE},
-    {"Petersburg", HD_FORK_PETERSBURG, HD_DIFFICULTY_CONSTANTINOPLE},
-    {"Istanbul", HD_FORK_ISTANBUL, HD_DIFFICULTY_CONSTANTINOPLE},
-    {"MuirGlacier", HD_FORK_ISTANBUL, HD_DIFFICULTY_MUIR_GLACIER},
-    {"Berlin", HD_FORK_BERLIN, HD_DIFFICULTY_MUIR_GLACIER},
-    {"London", HD_FORK_LONDON, HD_DIFFICULTY_LONDON},
-    {"ArrowGlacier", HD_FORK_LONDON, HD_DIFFICULTY_ARROW_GLACIER},
-    {"GrayGlacier", HD_FORK_LONDON, HD_DIFFICULTY_GRAY_GLACIER},
-    {"Merge", HD_FORK_PARIS, HD_DIFFICULTY_GRAY_GLACIER},
-    {"Paris", HD_FORK_PARIS, HD_DIFFICULTY_GRAY_GLACIER},
-    {"Shanghai", HD_FORK_SHANGHAI, HD_DIFFICULTY_GRAY_GLACIER},
-    {"Cancun", HD_FORK_CANCUN, HD_DIFFICULTY_GRAY_GLACIER},
-    {"Prague", HD_FORK_PRAGUE, HD_DIFFICULTY_GRAY_GLACIER},
-    {"Osaka", HD_FORK_OSAKA, HD_DIFFICULTY_GRAY_GLACIER},
-};
-
-/* Forks that change the blob parameters alone. */
-static const struct {
-    const char *name;
-    hd_blob_params blobs;
-} blob_forks[] = {
-    {"BPO1", {10, 15, 8346193}},
-    {"BPO2", {14, 21, 11684671}},
-    {"BPO3", {21, 32, 20609697}},
-    {"BPO4", {14, 21, 13739630}},
-};
-
-static int find_plain(hd_t8n_rules *out, const char *name, size_t name_sz) {
-    for (size_t i = 0; i < sizeof forks / sizeof forks[0]; i++)
-        if (strlen(forks[i].name) == name_sz && memcmp(forks[i].name, name, name_sz) == 0) {
-            out->fork = forks[i].fork;
-            out->difficulty = forks[i].difficulty;
-            out->blobs = hd_blob_params_of(out->fork);
-            return 1;
-        }
-    for (size_t i = 0; i < sizeof blob_forks / sizeof blob_forks[0]; i++)
-        if (strlen(blob_forks[i].name) == name_sz &&
-            memcmp(blob_forks[i].name, name, name_sz) == 0) {
-            out->fork = HD_FORK_OSAKA;
-            out->difficulty = HD_DIFFICULTY_GRAY_GLACIER;
-            out->blobs = blob_forks[i].blobs;
-            return 1;
-        }
-    return 0;
-}
-
 hd_err hd_t8n_rules_find(hd_t8n_rules *out, const char *name, uint64_t number, uint64_t timestamp) {
-    if (find_plain(out, name, strlen(name)))
-        return HD_OK;
-    /* "AToBAt5" changes at a block number, "AToBAtTime15k" at a time. */
-    const char *to = strstr(name, "To");
-    const char *at = to ? strstr(to + 2, "At") : NULL;
-    if (!at)
-        return HD_ERR_UNSUPPORTED;
-    int is_after;
-    if (strcmp(at, "At5") == 0)
-        is_after = number >= 5;
-    else if (strcmp(at, "AtTime15k") == 0)
-        is_after = timestamp >= 15000;
-    else
-        return HD_ERR_UNSUPPORTED;
-    hd_t8n_rules before, after;
-    if (!find_plain(&before, name, (size_t)(to - name)) ||
-        !find_plain(&after, to + 2, (size_t)(at - to - 2)))
-        return HD_ERR_UNSUPPORTED;
-    *out = is_after ? after : before;
+    hd_chain_config config;
+    hd_chain_rules rules;
+    hd_chain_place place = {.number = number, .timestamp = timestamp};
+    hd_err err = hd_chain_config_named(&config, NULL, name);
+    /* A block alone does not know its chain's total difficulty. */
+    if (err == HD_OK && config.flags & HD_CHAIN_HAS_TERMINAL)
+        err = HD_ERR_UNSUPPORTED;
+    if (err == HD_OK)
+        err = hd_chain_rules_at(&rules, NULL, &config, &place);
+    if (err != HD_OK)
+        return err;
+    out->fork = rules.fork;
+    out->difficulty = rules.difficulty;
+    out->blobs = rules.blobs;
     return HD_OK;
 }
 
@@ -310,76 +246,4 @@ void hd_t8n_env_free(hd_t8n_env *env) {
     hd_buf_free(&env->block_hashes);
     hd_buf_free(&env->ommers);
     hd_buf_free(&env->withdrawals);
-}
-
-hd_err hd_t8n_blobs_read(hd_blob_params *out, hd_msg *msg, hd_json val) {
-    uint64_t target, max;
-    hd_err err = hd_json_get_u64(&target, msg, val, "target");
-    if (err == HD_OK)
-        err = hd_json_get_u64(&max, msg, val, "max");
-    if (err == HD_OK)
-        err = hd_json_get_u64(&out->update_fraction, msg, val, "baseFeeUpdateFraction");
-    if (err != HD_OK)
-        return err;
-    if (target > max || max > 4096 || out->update_fraction == 0)
-        return hd_json_fail(msg, val, "target <= max <= 4096 and a fraction above 0 are expected");
-    out->target_cnt = (uint32_t)target;
-    out->max_cnt = (uint32_t)max;
-    return HD_OK;
-}
-
-/* ---- accounts ---- */
-
-static hd_err read_storage(hd_state *s, hd_msg *msg, const hd_address *addr, hd_json val) {
-    if (!hd_json_is_object(val))
-        return hd_json_fail(msg, val, "an object of storage slots is expected");
-    for (hd_json_iter it = hd_json_begin(val); hd_json_next(&it);) {
-        hd_hash key, value;
-        hd_err err = read_key(&key, msg, it.val, it.key);
-        if (err == HD_OK)
-            err = hd_json_num(&value, msg, it.val);
-        if (err == HD_OK)
-            err = hd_state_set_slot(s, addr, hd_u256_load_be(key.b), hd_u256_load_be(value.b));
-        if (err != HD_OK)
-            return err;
-    }
-    return HD_OK;
-}
-
-static hd_err read_account(hd_state *s, hd_buf *code, hd_msg *msg, const hd_address *addr,
-                           hd_json val) {
-    hd_json member;
-    hd_u256 balance = hd_u256_zero();
-    uint64_t nonce = 0;
-    uint32_t has = 0;
-    if (!hd_json_is_object(val))
-        return hd_json_fail(msg, val, "an account is expected");
-    hd_err err = find_u256(&balance, &has, 1, msg, val, "balance");
-    if (err == HD_OK && !has)
-        err = hd_json_fail(msg, val, "missing required field 'balance'");
-    if (err == HD_OK)
-        err = find_u64(&nonce, &has, 0, msg, val, "nonce");
-    hd_buf_clear(code);
-    if (err == HD_OK && hd_json_find(&member, val, "code"))
-        err = hd_json_bytes(code, msg, member);
-    if (err == HD_OK)
-        err = hd_state_set(s, addr, nonce, balance, code->data, code->sz);
-    if (err == HD_OK && hd_json_find(&member, val, "storage"))
-        err = read_storage(s, msg, addr, member);
-    return err;
-}
-
-hd_err hd_t8n_alloc_read(hd_state *s, hd_msg *msg, hd_json val) {
-    if (!hd_json_is_object(val))
-        return hd_json_fail(msg, val, "an object of accounts is expected");
-    hd_buf code = {0};
-    hd_err err = HD_OK;
-    for (hd_json_iter it = hd_json_begin(val); err == HD_OK && hd_json_next(&it);) {
-        hd_address addr;
-        err = read_address(&addr, msg, it.val, it.key, strlen(it.key));
-        if (err == HD_OK)
-            err = read_account(s, &code, msg, &addr, it.val);
-    }
-    hd_buf_free(&code);
-    return err;
 }

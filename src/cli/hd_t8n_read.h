@@ -4,7 +4,7 @@
 
 #include "cli/hd_t8n.h"
 #include "evm/hd_tx_codec.h"
-#include "exec/hd_block_rules.h"
+#include "exec/hd_chain_config.h"
 #include "state/hd_state.h"
 
 /* ---- forks */
@@ -64,9 +64,6 @@ typedef struct {
 /* Readers: HD_OK, HD_ERR_NOMEM, or HD_ERR_FORMAT with the place in msg. */
 hd_err hd_t8n_env_read(hd_t8n_env *out, hd_msg *msg, hd_json val);
 void hd_t8n_env_free(hd_t8n_env *env);
-hd_err hd_t8n_blobs_read(hd_blob_params *out, hd_msg *msg, hd_json val);
-/* hd_t8n_alloc_read adds the accounts to a state. */
-hd_err hd_t8n_alloc_read(hd_state *s, hd_msg *msg, hd_json val);
 
 /* ---- transactions */
 typedef struct {

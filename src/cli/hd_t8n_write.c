@@ -371,7 +371,11 @@ static void put_requests(hd_buf *out, const hd_t8n_run_state *r) {
     hd_hash hash;
     for (size_t i = 0; i < 3; i++)
         spans[i] = hd_buf_span(&r->requests[i]);
-    hd_requests_hash(&hash, spans, 3);
+    hd_err err = hd_requests_hash(&hash, spans, 3);
+    if (err != HD_OK) { /* as any failed append: the writer of the whole looks at it */
+        out->err = err;
+        return;
+    }
     put_hash(out, "requestsHash", &hash);
     put_key(out, "requests");
     hd_buf_append_byte(out, '[');

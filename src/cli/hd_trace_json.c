@@ -27,6 +27,11 @@ void hd_trace_json_step(hd_buf *out, const hd_trace_step *step, uint32_t flags) 
     hd_buf_printf(out, "{\"pc\":%llu,\"op\":%u,\"gas\":\"0x%llx\",\"gasCost\":\"0x%llx\",",
                   (unsigned long long)step->pc, step->op, (unsigned long long)step->gas,
                   (unsigned long long)step->gas_cost);
+    if ((flags & HD_TRACE_MEMORY) && step->memory && step->memory_sz) {
+        hd_buf_append_str(out, "\"memory\":\"0x");
+        hd_buf_append_hex(out, step->memory, step->memory_sz);
+        hd_buf_append_str(out, "\",");
+    }
     hd_buf_printf(out, "\"memSize\":%llu,", (unsigned long long)step->memory_sz);
     if (!(flags & HD_TRACE_NO_STACK)) {
         hd_buf_append_str(out, "\"stack\":[");

@@ -6,6 +6,7 @@
 #include "exec/hd_exec.h"
 
 #define HD_TRACE_NO_STACK 1u /* leave "stack" out */
+#define HD_TRACE_MEMORY 2u   /* "memory" where it is not empty; wants HD_BATCH_TRACE_MEMORY */
 
 /* hd_trace_json_step appends one line (with its newline) in go-ethereum's order of members. */
 void hd_trace_json_step(hd_buf *out, const hd_trace_step *step, uint32_t flags);

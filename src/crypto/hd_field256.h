@@ -267,6 +267,121 @@ HD_INL void hd_f256_mul_rows(uint32_t t[16], const uint32_t a[8], const uint32_t
         t[9 + i] = top[i];
 }
 
+/* hd_f256_row with three products: acc[0..5] += (a0 + a1*2^64 + a2*2^128) * b; returns the carry.
+ */
+HD_INL uint32_t hd_f256_row3(uint32_t *acc, uint32_t a0, uint32_t a1, uint32_t a2, uint32_t b) {
+#if HD_ON_DEVICE
+    uint32_t c;
+    asm("mad.lo.cc.u32 %0, %7, %10, %0; madc.hi.cc.u32 %1, %7, %10, %1; "
+        "madc.lo.cc.u32 %2, %8, %10, %2; madc.hi.cc.u32 %3, %8, %10, %3; "
+        "madc.lo.cc.u32 %4, %9, %10, %4; madc.hi.cc.u32 %5, %9, %10, %5; "
+        "addc.u32 %6, 0, 0;"
+        : "+&r"(acc[0]), "+&r"(acc[1]), "+&r"(acc[2]), "+&r"(acc[3]), "+&r"(acc[4]), "+&r"(acc[5]),
+          "=&r"(c)
+        : "r"(a0), "r"(a1), "r"(a2), "r"(b));
+    return c;
+#else
+    uint32_t t[8], c;
+    for (int i = 0; i < 6; i++)
+        t[i] = acc[i];
+    t[6] = 0;
+    t[7] = 0;
+    hd_f256_row(t, a0, a1, a2, 0, b);
+    for (int i = 0; i < 6; i++)
+        acc[i] = t[i];
+    c = t[6];
+    return c;
+#endif
+}
+
+HD_INL uint32_t hd_f256_row2(uint32_t *acc, uint32_t a0, uint32_t a1, uint32_t b) {
+#if HD_ON_DEVICE
+    uint32_t c;
+    asm("mad.lo.cc.u32 %0, %5, %7, %0; madc.hi.cc.u32 %1, %5, %7, %1; "
+        "madc.lo.cc.u32 %2, %6, %7, %2; madc.hi.cc.u32 %3, %6, %7, %3; "
+        "addc.u32 %4, 0, 0;"
+        : "+&r"(acc[0]), "+&r"(acc[1]), "+&r"(acc[2]), "+&r"(acc[3]), "=&r"(c)
+        : "r"(a0), "r"(a1), "r"(b));
+    return c;
+#else
+    uint32_t t[6];
+    for (int i = 0; i < 4; i++)
+        t[i] = acc[i];
+    t[4] = 0;
+    t[5] = 0;
+    hd_f256_row3(t, a0, a1, 0, b);
+    for (int i = 0; i < 4; i++)
+        acc[i] = t[i];
+    return t[4];
+#endif
+}
+
+HD_INL uint32_t hd_f256_row1(uint32_t *acc, uint32_t a0, uint32_t b) {
+    uint64_t s = (uint64_t)acc[1] << 32 | acc[0], p = (uint64_t)a0 * b;
+    s += p;
+    acc[0] = (uint32_t)s;
+    acc[1] = (uint32_t)(s >> 32);
+    return (uint32_t)(s < p);
+}
+
+/* t = a * a. The 28 mixed products gather by the parity of their position as in hd_f256_mul_rows,
+   each chain ending on a limb pair that holds at most a carry or just below one; their sum is
+   doubled and the eight squares are added in one more chain: 36 products instead of 64. */
+HD_INL void hd_f256_sqr_rows(uint32_t t[16], const uint32_t a[8]) {
+    uint32_t e[18], o[18]; /* o is shifted: o[i] stands at position i + 1 */
+    HD_F256_UNROLL
+    for (int i = 0; i < 18; i++) {
+        e[i] = 0;
+        o[i] = 0;
+    }
+    hd_f256_row(o, a[1], a[3], a[5], a[7], a[0]);
+    hd_f256_row3(e + 2, a[2], a[4], a[6], a[0]);
+    o[8] = hd_f256_row3(o + 2, a[2], a[4], a[6], a[1]);
+    hd_f256_row3(e + 4, a[3], a[5], a[7], a[1]);
+    hd_f256_row3(o + 4, a[3], a[5], a[7], a[2]);
+    e[10] = hd_f256_row2(e + 6, a[4], a[6], a[2]);
+    o[10] = hd_f256_row2(o + 6, a[4], a[6], a[3]);
+    hd_f256_row2(e + 8, a[5], a[7], a[3]);
+    hd_f256_row2(o + 8, a[5], a[7], a[4]);
+    e[12] = hd_f256_row1(e + 10, a[6], a[4]);
+    o[12] = hd_f256_row1(o + 10, a[6], a[5]);
+    hd_f256_row1(e + 12, a[7], a[5]);
+    hd_f256_row1(o + 12, a[7], a[6]);
+    uint32_t c = hd_f256_add8(e + 1, o, 0);
+    hd_f256_add8(e + 9, o + 8, c); /* the sum ends below 2^480 */
+    HD_F256_UNROLL
+    for (int i = 15; i > 0; i--)
+        e[i] = e[i] << 1 | e[i - 1] >> 31;
+    e[0] = 0;
+#if HD_ON_DEVICE
+    asm("mad.lo.cc.u32 %0, %16, %16, %0; madc.hi.cc.u32 %1, %16, %16, %1; "
+        "madc.lo.cc.u32 %2, %17, %17, %2; madc.hi.cc.u32 %3, %17, %17, %3; "
+        "madc.lo.cc.u32 %4, %18, %18, %4; madc.hi.cc.u32 %5, %18, %18, %5; "
+        "madc.lo.cc.u32 %6, %19, %19, %6; madc.hi.cc.u32 %7, %19, %19, %7; "
+        "madc.lo.cc.u32 %8, %20, %20, %8; madc.hi.cc.u32 %9, %20, %20, %9; "
+        "madc.lo.cc.u32 %10, %21, %21, %10; madc.hi.cc.u32 %11, %21, %21, %11; "
+        "madc.lo.cc.u32 %12, %22, %22, %12; madc.hi.cc.u32 %13, %22, %22, %13; "
+        "madc.lo.cc.u32 %14, %23, %23, %14; madc.hi.u32 %15, %23, %23, %15;"
+        : "+&r"(e[0]), "+&r"(e[1]), "+&r"(e[2]), "+&r"(e[3]), "+&r"(e[4]), "+&r"(e[5]), "+&r"(e[6]),
+          "+&r"(e[7]), "+&r"(e[8]), "+&r"(e[9]), "+&r"(e[10]), "+&r"(e[11]), "+&r"(e[12]),
+          "+&r"(e[13]), "+&r"(e[14]), "+&r"(e[15])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(a[4]), "r"(a[5]), "r"(a[6]), "r"(a[7]));
+#else
+    c = 0;
+    for (int i = 0; i < 8; i++) {
+        uint64_t p = (uint64_t)a[i] * a[i];
+        uint64_t lo = (uint64_t)e[2 * i] + (uint32_t)p + c;
+        uint64_t hi = (uint64_t)e[2 * i + 1] + (p >> 32) + (lo >> 32);
+        e[2 * i] = (uint32_t)lo;
+        e[2 * i + 1] = (uint32_t)hi;
+        c = (uint32_t)(hi >> 32);
+    }
+#endif
+    HD_F256_UNROLL
+    for (int i = 0; i < 16; i++)
+        t[i] = e[i];
+}
+
 /* r[0..7], returned carry = t / 2^256 mod m, below 2m when t < m * 2^256. T gathers the products
    at positions of one parity, S of the other; the carries of T would run into live limbs, so they
    wait in k until the end. */

@@ -117,6 +117,13 @@ HD_INL void hd_k1_mul_rows(hd_f256 *r, const hd_f256 *a, const hd_f256 *b) {
     hd_k1_reduce_rows(r, t);
 }
 
+HD_INL void hd_k1_sqr_rows(hd_f256 *r, const hd_f256 *a) {
+    uint32_t x[8], t[16];
+    hd_f256_split(x, a);
+    hd_f256_sqr_rows(t, x);
+    hd_k1_reduce_rows(r, t);
+}
+
 #if HD_F256_X86
 /* clang-format off: it cannot lay out strings that macros join. */
 #define HD_K1_X86_FOLD(hi_limb, lo, hi) \
@@ -180,7 +187,7 @@ HD_INL void hd_k1_sqr_body(hd_f256 *r, const hd_f256 *a) {
     hd_f256_sqr_wide(t, a);
     hd_k1_reduce(r, t);
 #else
-    hd_k1_mul_rows(r, a, a);
+    hd_k1_sqr_rows(r, a);
 #endif
 }
 
@@ -204,7 +211,7 @@ HD_NOINL void hd_k1_sqr(hd_f256 *r, const hd_f256 *a) { hd_k1_sqr_body(r, a); }
 HD_NOINL void hd_k1_sqr_mul(hd_f256 *r, const hd_f256 *a, uint32_t cnt, const hd_f256 *b) {
     hd_f256 t = *a;
     for (uint32_t i = 0; i < cnt; i++)
-        hd_k1_sqr(&t, &t);
+        hd_k1_sqr_body(&t, &t);
     hd_k1_mul(r, &t, b);
 }
 

@@ -278,6 +278,10 @@ HD_INL uint64_t hd_u64_mul_wide(uint64_t *hi, uint64_t a, uint64_t b) {
 #if HD_ON_DEVICE
     *hi = __umul64hi(a, b);
     return a * b;
+#elif HD_U256_X86
+    /* gcc 12 sends the halves of a 128-bit product through memory when they part ways. */
+    __asm__("mulq %2" : "+a"(a), "=d"(*hi) : "r"(b) : "cc");
+    return a;
 #elif HD_U256_HAS_U128
     hd_u128 p = (hd_u128)a * b;
     *hi = (uint64_t)(p >> 64);

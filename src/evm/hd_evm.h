@@ -62,6 +62,14 @@ HD_STATIC_ASSERT(sizeof(hd_world_account) == 80, "no padding");
 HD_STATIC_ASSERT(sizeof(hd_world_slot) == 80, "no padding");
 HD_STATIC_ASSERT(sizeof(hd_world_code) == 64, "no padding");
 
+/* keccak-256 of no code, as an initialiser of hd_hash.b. */
+#define HD_EMPTY_CODE_HASH \
+    { \
+        0xc5, 0xd2, 0x46, 0x01, 0x86, 0xf7, 0x23, 0x3c, 0x92, 0x7e, 0x7d, 0xb2, 0xdc, 0xc7, 0x03, \
+            0xc0, 0xe5, 0x00, 0xb6, 0x53, 0xca, 0x82, 0x27, 0x3b, 0x7b, 0xfa, 0xd8, 0x04, 0x5d, \
+            0x85, 0xa4, 0x70 \
+    }
+
 #define HD_WORLD_COMPLETE 1u /* what is not in the tables does not exist; else the lane asks */
 
 typedef struct {
@@ -294,11 +302,12 @@ HD_STATIC_ASSERT(sizeof(hd_receipt) == 144, "no padding");
    request): the original values are what the transaction saw. */
 #define HD_DIFF_CHANGED \
     1u /* nonce, balance or code differ, or the account is new, or a slot changed */
-#define HD_DIFF_DELETED 2u  /* gone at the end, with all its storage; other values mean nothing */
-#define HD_DIFF_WIPED 4u    /* storage before this transaction is gone (new incarnation) */
-#define HD_DIFF_CODE 8u     /* code changed: code_off, code_sz, code_hash */
-#define HD_DIFF_EXISTED 16u /* existed before */
-#define HD_DIFF_TOUCHED 32u /* touched (EIP-158: deleted when empty; before it, created) */
+#define HD_DIFF_DELETED 2u    /* gone at the end, with all its storage; other values mean nothing */
+#define HD_DIFF_WIPED 4u      /* storage before this transaction is gone (new incarnation) */
+#define HD_DIFF_CODE 8u       /* code changed: code_off, code_sz, code_hash */
+#define HD_DIFF_EXISTED 16u   /* existed before */
+#define HD_DIFF_TOUCHED 32u   /* touched (EIP-158: deleted when empty; before it, created) */
+#define HD_DIFF_DESTROYED 64u /* deleted by SELFDESTRUCT, whatever its balance was */
 
 typedef struct {
     hd_u256 balance_wei;
@@ -331,6 +340,26 @@ typedef struct {
     uint32_t reserved;
 } hd_log_entry;
 
+/* What a transaction's result hangs on, of an account as it was before it (the original values of
+   its hd_account_diff); with other originals for which this holds, the result is the same but for
+   the balance, which differs by as much. The code always has to be the same. */
+#define HD_READ_NONCE 1u        /* the original nonce */
+#define HD_READ_BALANCE 2u      /* the original balance, exactly */
+#define HD_READ_EXISTS 4u       /* that it existed, or did not */
+#define HD_READ_STORAGE 8u      /* that it had storage, or had none */
+#define HD_READ_AT_LEAST 16u    /* that the balance was at least at_least_wei */
+#define HD_READ_BELOW 32u       /* that the balance was below below_wei */
+#define HD_READ_HAD_STORAGE 64u /* it had storage */
+
+typedef struct {
+    hd_u256 at_least_wei;
+    hd_u256 below_wei;
+    hd_hash code_hash; /* original */
+    uint32_t flags;    /* HD_READ_... */
+    uint32_t reserved;
+} hd_account_read;
+
+HD_STATIC_ASSERT(sizeof(hd_account_read) == 104, "no padding");
 HD_STATIC_ASSERT(sizeof(hd_account_diff) == 152, "no padding");
 HD_STATIC_ASSERT(sizeof(hd_slot_diff) == 112, "no padding");
 HD_STATIC_ASSERT(sizeof(hd_log_entry) == 168, "no padding");

@@ -22,7 +22,7 @@ typedef struct {
     uint32_t linear_sz; /* bytes a lane, a multiple of 16 */
 } hd_lane_class;
 
-#define HD_ACCOUNT_UNITS 8u
+#define HD_ACCOUNT_UNITS 12u
 #define HD_SLOT_UNITS 7u
 #define HD_JOURNAL_UNITS 3u
 #define HD_FRAME_UNITS 9u

@@ -11,6 +11,7 @@
 #include "base/hd_rlp.h"
 #include "crypto/hd_keccak.h"
 #include "evm/hd_decimal.h"
+#include "evm/hd_tx_recover.h"
 
 /* Half the group order: a transaction's s may not exceed it from Homestead on (EIP-2). */
 static hd_u256 half_order(void) {
@@ -122,8 +123,8 @@ static uint32_t refuse(hd_msg *msg, uint32_t status, const char *text) {
     return status;
 }
 
-static uint32_t recover(hd_tx *tx, hd_msg *msg, const hd_tx_envelope *envelope, uint32_t fork,
-                        uint64_t chain_id) {
+uint32_t hd_tx_signature(uint32_t *y_parity, hd_msg *msg, const hd_tx *tx,
+                         const hd_tx_envelope *envelope, uint32_t fork, uint64_t chain_id) {
     const char *bad = "invalid transaction v, r, s values";
     if (!hd_tx_type_is_active(tx->type, fork))
         return refuse(msg, HD_TX_INVALID_TYPE, "transaction type not supported");
@@ -151,13 +152,15 @@ static uint32_t recover(hd_tx *tx, hd_msg *msg, const hd_tx_envelope *envelope, 
     if (hd_u256_is_zero(envelope->r) || hd_u256_is_zero(envelope->s) ||
         !hd_u256_lt(envelope->r, order) || !hd_u256_lt(envelope->s, order))
         return refuse(msg, HD_TX_INVALID_SIGNATURE, bad);
-    if (hd_ecdsa_recover(&tx->sender, &envelope->signing_hash, envelope->r, envelope->s,
-                         (uint32_t)parity.w[0]) != HD_OK)
-        return refuse(msg, HD_TX_INVALID_SIGNATURE, "recovery failed");
+    *y_parity = (uint32_t)parity.w[0];
     return HD_TX_SUCCESS;
 }
 
 void hd_tx_recover(uint32_t *status, hd_tx *tx, hd_msg *msg, const hd_tx_envelope *envelope,
                    uint32_t fork, uint64_t chain_id) {
-    *status = recover(tx, msg, envelope, fork, chain_id);
+    uint32_t y_parity = 0;
+    *status = hd_tx_signature(&y_parity, msg, tx, envelope, fork, chain_id);
+    if (*status == HD_TX_SUCCESS && hd_ecdsa_recover(&tx->sender, &envelope->signing_hash,
+                                                     envelope->r, envelope->s, y_parity) != HD_OK)
+        *status = refuse(msg, HD_TX_INVALID_SIGNATURE, HD_TX_NO_KEY_TEXT);
 }

@@ -18,6 +18,9 @@ typedef struct {
     const hd_binding_job *job;
     hd_trace_step step;
     hd_u256 stack[1024];
+    uint8_t *memory; /* grows; only with HD_BATCH_TRACE_MEMORY */
+    size_t memory_max;
+    hd_err err; /* of growing it */
     uint32_t has_step;
 } trace_state;
 
@@ -32,16 +35,42 @@ static void trace_begin(trace_state *t, struct hd_vm *vm, const hd_binding_job *
     t->vm = vm;
     t->job = job;
     t->has_step = 0;
+    t->memory = NULL;
+    t->memory_max = 0;
+    t->err = HD_OK;
     vm->trace = t;
 }
 
-static void trace_free(trace_state *t) { t->vm->trace = NULL; }
+static void trace_free(trace_state *t) {
+    free(t->memory);
+    t->vm->trace = NULL;
+}
+
+/* The memory of the frame as it is now. After a failure, which ends the run, NULL. */
+static const uint8_t *trace_memory(trace_state *t) {
+    const hd_vm *vm = t->vm;
+    size_t sz = vm->f.mem_sz;
+    if (sz > t->memory_max) {
+        size_t want = HD_MAX(sz, 2 * t->memory_max);
+        uint8_t *p = realloc(t->memory, want);
+        if (!p) {
+            t->err = HD_ERR_NOMEM;
+            return NULL;
+        }
+        t->memory = p;
+        t->memory_max = want;
+    }
+    if (sz)
+        memcpy(t->memory, vm->mem + vm->f.mem_base, sz);
+    return t->memory;
+}
 
 static void trace_flush(trace_state *t, uint64_t gas) {
     if (!t->has_step)
         return;
     t->has_step = 0;
-    trace_settle(&t->step.gas_cost, &t->step.error, t->vm, t->step.op, t->step.gas, gas);
+    trace_settle(&t->step.gas_cost, &t->step.refund, &t->step.error, t->vm, t->step.op, t->step.gas,
+                 gas);
     t->job->trace(t->job->trace_ctx, &t->step);
 }
 
@@ -61,9 +90,9 @@ static void hd_core_trace_step(hd_vm *vm, uint32_t pc, uint8_t op, int64_t gas) 
     t->step.pc = pc;
     t->step.gas = (uint64_t)gas;
     t->step.gas_cost = 0;
-    t->step.refund = vm->s.refund > 0 ? (uint64_t)vm->s.refund : 0;
+    t->step.refund = trace_refund(vm);
     t->step.memory_sz = vm->f.mem_sz;
-    t->step.memory = NULL; /* a copy a step would cost more than the run */
+    t->step.memory = t->job->batch->flags & HD_BATCH_TRACE_MEMORY ? trace_memory(t) : NULL;
     t->step.depth = vm->s.depth + 1;
     t->step.op = op;
     t->step.error = 0;

@@ -244,13 +244,12 @@ hd_tx hd_system_call(hd_address to, uint64_t data_off, uint32_t data_sz) {
 
 /* ---- requests ---- */
 
-int hd_deposit_is_log(const hd_log_entry *log) {
+int hd_deposit_is_log(const hd_log_entry *log, const hd_address *contract) {
     static const uint8_t topic[32] = {0x64, 0x9b, 0xbc, 0x62, 0xd0, 0xe3, 0x13, 0x42,
                                       0xaf, 0xea, 0x4e, 0x5c, 0xd8, 0x2d, 0x40, 0x49,
                                       0xe7, 0xe1, 0xee, 0x91, 0x2f, 0xc0, 0x88, 0x9a,
                                       0xa7, 0x90, 0x80, 0x3b, 0xe3, 0x90, 0x38, 0xc5};
-    hd_address deposit = hd_deposit_contract_address();
-    return log->topic_cnt > 0 && memcmp(log->addr.b, deposit.b, sizeof deposit.b) == 0 &&
+    return log->topic_cnt > 0 && memcmp(log->addr.b, contract->b, sizeof contract->b) == 0 &&
            memcmp(log->topics[0].b, topic, sizeof topic) == 0;
 }
 
@@ -277,22 +276,26 @@ hd_err hd_deposit_parse(hd_buf *out, hd_msg *msg, const uint8_t *data, size_t da
     return out->err;
 }
 
-void hd_requests_hash(hd_hash *out, const hd_span *requests, size_t request_cnt) {
-    /* The types that exist are few: a list beyond them cannot be given. */
+hd_err hd_requests_hash(hd_hash *out, const hd_span *requests, size_t request_cnt) {
     uint8_t inner[3 * 32];
     size_t sz = 0;
+    hd_err err = HD_OK;
     hd_buf one;
+    if (request_cnt > 3)
+        return HD_ERR_LIMIT;
     hd_buf_init(&one);
-    for (size_t i = 0; i < request_cnt && i < 3; i++) {
+    for (size_t i = 0; i < request_cnt && err == HD_OK; i++) {
         if (requests[i].sz == 0)
             continue;
         hd_buf_clear(&one);
         hd_buf_append_byte(&one, (uint8_t)i);
-        if (hd_buf_append(&one, requests[i].data, requests[i].sz) != HD_OK)
-            break;
-        hd_sha256(inner + sz, one.data, one.sz);
+        err = hd_buf_append(&one, requests[i].data, requests[i].sz);
+        if (err == HD_OK)
+            hd_sha256(inner + sz, one.data, one.sz);
         sz += 32;
     }
     hd_buf_free(&one);
-    hd_sha256(out->b, inner, sz);
+    if (err == HD_OK)
+        hd_sha256(out->b, inner, sz);
+    return err;
 }

@@ -87,14 +87,16 @@ hd_tx hd_system_call(hd_address to, uint64_t data_off, uint32_t data_sz);
 #define HD_REQUEST_CONSOLIDATION 2u
 #define HD_DEPOSIT_SZ 192u
 
-/* hd_deposit_is_log: 1 when the log is the deposit contract's deposit event. */
-int hd_deposit_is_log(const hd_log_entry *log);
+/* hd_deposit_is_log: 1 when the log is a deposit event of the contract, which each chain's
+   configuration names. */
+int hd_deposit_is_log(const hd_log_entry *log, const hd_address *contract);
 /* hd_deposit_parse appends the HD_DEPOSIT_SZ bytes of a deposit event's data to out. HD_ERR_FORMAT
    with msg when the layout is not the deposit contract's (EIP-6110: the block is invalid). */
 hd_err hd_deposit_parse(hd_buf *out, hd_msg *msg, const uint8_t *data, size_t data_sz);
 
 /* hd_requests_hash: sha256 over the sha256 of each request list that is not empty, in order of
-   type; requests[i] is the data of type i without its type byte. */
-void hd_requests_hash(hd_hash *out, const hd_span *requests, size_t request_cnt);
+   type; requests[i] is the data of type i without its type byte. HD_ERR_NOMEM, HD_ERR_LIMIT (more
+   types than there are). */
+hd_err hd_requests_hash(hd_hash *out, const hd_span *requests, size_t request_cnt);
 
 #endif

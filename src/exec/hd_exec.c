@@ -27,6 +27,8 @@ struct hd_exec {
     void *trace_ctx;
     uint32_t *tx_worker; /* which worker ran a transaction */
     size_t tx_worker_max;
+    void *kept; /* hd_exec_keep */
+    void (*kept_free)(void *);
 };
 
 const char *hd_tx_status_name(uint32_t status) {
@@ -79,6 +81,11 @@ hd_err hd_results_reserve(hd_results *r, size_t account_cnt, size_t slot_cnt, si
     return err;
 }
 
+hd_err hd_results_reserve_reads(hd_results *r, size_t account_cnt) {
+    return array_reserve((void **)&r->reads, &r->read_max, r->account_cnt + account_cnt,
+                         sizeof(*r->reads));
+}
+
 static void results_clear(hd_results *r) {
     r->receipt_cnt = r->account_cnt = r->slot_cnt = r->log_cnt = r->bytes_sz = 0;
     r->kernel_ns = r->total_ns = 0;
@@ -88,6 +95,7 @@ static void results_clear(hd_results *r) {
 void hd_results_free(hd_results *r) {
     free(r->receipts);
     free(r->accounts);
+    free(r->reads);
     free(r->slots);
     free(r->logs);
     free(r->bytes);
@@ -125,8 +133,8 @@ static hd_err host_chunk(void *ctx, size_t begin, size_t end, uint32_t worker_id
     hd_binding_job job = {.batch = h->batch, .export_flags = h->batch->flags};
     hd_results *part = h->x->worker_cnt == 1 ? h->out : &h->x->parts[worker_idx];
     for (size_t i = begin; i < end; i++) {
-        job.tx_idx = (uint32_t)i;
-        hd_err err = h->fn(&h->out->receipts[i], part, &h->x->lanes[worker_idx], &job);
+        job.tx_idx = h->batch->list ? h->batch->list[i] : (uint32_t)i;
+        hd_err err = h->fn(&h->out->receipts[job.tx_idx], part, &h->x->lanes[worker_idx], &job);
         if (err != HD_OK)
             return err;
         if (h->x->worker_cnt > 1)
@@ -136,7 +144,8 @@ static hd_err host_chunk(void *ctx, size_t begin, size_t end, uint32_t worker_id
 }
 
 /* Brings what the workers collected into transaction order. */
-static hd_err host_gather(hd_exec *x, hd_results *out, size_t tx_cnt) {
+static hd_err host_gather(hd_exec *x, hd_results *out, const hd_batch *batch, size_t run_cnt) {
+    int is_read = (batch->flags & HD_BATCH_READS) != 0;
     size_t accounts = 0, slots = 0, logs = 0, bytes = 0;
     for (uint32_t w = 0; w < x->worker_cnt; w++) {
         accounts += x->parts[w].account_cnt;
@@ -145,14 +154,19 @@ static hd_err host_gather(hd_exec *x, hd_results *out, size_t tx_cnt) {
         bytes += x->parts[w].bytes_sz;
     }
     hd_err err = hd_results_reserve(out, accounts, slots, logs, bytes);
+    if (err == HD_OK && is_read)
+        err = hd_results_reserve_reads(out, accounts);
     if (err != HD_OK)
         return err;
-    for (size_t i = 0; i < tx_cnt; i++) {
-        hd_receipt *r = &out->receipts[i];
+    for (size_t i = 0; i < run_cnt; i++) {
+        hd_receipt *r = &out->receipts[batch->list ? batch->list[i] : i];
         const hd_results *p = &x->parts[x->tx_worker[i]];
         uint64_t shift = out->bytes_sz - r->output_off, sz = r->output_sz;
         memcpy(out->accounts + out->account_cnt, p->accounts + r->account_off,
                r->account_cnt * sizeof(*p->accounts));
+        if (is_read)
+            memcpy(out->reads + out->account_cnt, p->reads + r->account_off,
+                   r->account_cnt * sizeof(*p->reads));
         memcpy(out->slots + out->slot_cnt, p->slots + r->slot_off, r->slot_cnt * sizeof(*p->slots));
         memcpy(out->logs + out->log_cnt, p->logs + r->log_off, r->log_cnt * sizeof(*p->logs));
         for (uint32_t k = 0; k < r->account_cnt; k++) {
@@ -184,21 +198,24 @@ static hd_err host_run(hd_exec *x, hd_results *out, const hd_batch *batch) {
     h.fn = x->backend == HD_BACKEND_TILED    ? hd_binding_tiled
            : x->backend == HD_BACKEND_SWITCH ? hd_binding_switch
                                              : hd_binding_plain;
+    size_t run_cnt = batch->list ? batch->list_cnt : batch->tx_cnt;
     if (x->worker_cnt > 1) {
-        if (batch->tx_cnt > x->tx_worker_max) {
-            uint32_t *p = realloc(x->tx_worker, (size_t)batch->tx_cnt * sizeof(*p));
+        if (run_cnt > x->tx_worker_max) {
+            uint32_t *p = realloc(x->tx_worker, run_cnt * sizeof(*p));
             if (!p)
                 return HD_ERR_NOMEM;
             x->tx_worker = p;
-            x->tx_worker_max = batch->tx_cnt;
+            x->tx_worker_max = run_cnt;
         }
         for (uint32_t w = 0; w < x->worker_cnt; w++)
             results_clear(&x->parts[w]);
     }
-    size_t chunk = batch->tx_cnt / (x->worker_cnt * 8) + 1;
-    hd_err err = hd_pool_for(x->pool, batch->tx_cnt, HD_MIN(chunk, 1024), host_chunk, &h);
-    if (err == HD_OK && x->worker_cnt > 1)
-        err = host_gather(x, out, batch->tx_cnt);
+    if (x->worker_cnt == 1) /* the pool's locks would cost more than a short transaction */
+        return host_chunk(&h, 0, batch->tx_cnt, 0);
+    size_t chunk = run_cnt / (x->worker_cnt * 8) + 1;
+    hd_err err = hd_pool_for(x->pool, run_cnt, HD_MIN(chunk, 1024), host_chunk, &h);
+    if (err == HD_OK)
+        err = host_gather(x, out, batch, run_cnt);
     return err;
 }
 
@@ -273,6 +290,8 @@ hd_err hd_exec_open(hd_exec **out, const hd_exec_options *options) {
 void hd_exec_close(hd_exec *x) {
     if (!x)
         return;
+    if (x->kept)
+        x->kept_free(x->kept);
     hd_pool_close(x->pool);
     for (uint32_t w = 0; w < x->worker_cnt; w++) {
         if (x->lanes)
@@ -293,12 +312,21 @@ void hd_exec_close(hd_exec *x) {
 
 uint32_t hd_exec_backend(const hd_exec *x) { return x->backend; }
 
+hd_pool *hd_exec_pool(hd_exec *x) { return x->pool; }
+
+void **hd_exec_keep(hd_exec *x, void (*free_fn)(void *)) {
+    x->kept_free = free_fn;
+    return &x->kept;
+}
+
 static hd_err exec_run(hd_exec *x, hd_results *out, const hd_batch *batch, hd_trace_fn trace,
                        void *ctx) {
     uint64_t begin_ns = hd_clock_ns();
-    results_clear(out);
-    for (uint32_t i = 0; i < batch->tx_cnt; i++)
-        if (!tx_is_sound(batch, &batch->txs[i]))
+    uint32_t run_cnt = batch->list ? batch->list_cnt : batch->tx_cnt;
+    if (!(batch->flags & HD_BATCH_KEEP))
+        results_clear(out);
+    for (uint32_t i = 0; i < run_cnt; i++)
+        if (!tx_is_sound(batch, &batch->txs[batch->list ? batch->list[i] : i]))
             return HD_ERR_LIMIT;
     hd_err err = array_reserve((void **)&out->receipts, &out->receipt_max, batch->tx_cnt,
                                sizeof(*out->receipts));
@@ -308,9 +336,12 @@ static hd_err exec_run(hd_exec *x, hd_results *out, const hd_batch *batch, hd_tr
     if (trace && !is_device_trace)
         err = trace_run(x, out, batch, trace, ctx);
 #ifdef HD_WITH_CUDA
+    else if (x->cuda && !x->is_auto && (batch->list || batch->versions))
+        err = HD_ERR_UNSUPPORTED;
     else if (trace)
         err = hd_exec_cuda_trace(x->cuda, out, batch, trace, ctx);
-    else if (x->cuda && (!x->is_auto || batch->tx_cnt >= AUTO_CUDA_TX_MIN))
+    else if (x->cuda && (!x->is_auto ||
+                         (!batch->list && !batch->versions && batch->tx_cnt >= AUTO_CUDA_TX_MIN)))
         err = hd_exec_cuda_run(x->cuda, out, batch);
 #endif
     else

@@ -31,11 +31,22 @@ typedef struct {
        the thread that called hd_exec_run or from workers: must be thread-safe. */
     hd_err (*blockhash)(void *ctx, hd_hash *out, uint32_t world_idx, uint64_t number);
     void *blockhash_ctx;
+    /* Rounds (hd_exec_ordered.h) run some transactions of a sequence again, against what the others
+       wrote: list holds their indexes, NULL: all; versions what they read, NULL: the worlds alone
+       (the transactions' positions are position + index). Host only. */
+    const uint32_t *list;
+    uint32_t list_cnt;
+    uint32_t position;
+    const struct hd_versions *versions;
 } hd_batch;
 
-#define HD_BATCH_READS 1u    /* export read-only accounts and slots too (for validation) */
-#define HD_BATCH_NO_DIFF 2u  /* receipts only: no accounts, slots, logs, output */
-#define HD_BATCH_UNSORTED 4u /* cuda: do not group lanes by code and selector (for measuring) */
+#define HD_BATCH_READS 1u   /* export read-only accounts and slots too (for validation) */
+#define HD_BATCH_NO_DIFF 2u /* receipts only: no accounts, slots, logs, output */
+#define HD_BATCH_ASSUMED \
+    16u                   /* senders' nonces and funds are taken to suffice; validation decides */
+#define HD_BATCH_KEEP 32u /* host: results are added; receipts of others than list's stay */
+#define HD_BATCH_UNSORTED 4u     /* cuda: do not group lanes by code and selector (for measuring) */
+#define HD_BATCH_TRACE_MEMORY 8u /* host: steps hold the contents of memory, a copy each */
 
 /* Results live in arrays that grow and are reused by the next hd_exec_run. receipts[i] belongs to
    txs[i]; its ranges lie anywhere in the arrays (a backend may finish transactions out of order),
@@ -43,11 +54,12 @@ typedef struct {
 typedef struct {
     hd_receipt *receipts;
     hd_account_diff *accounts;
+    hd_account_read *reads; /* of each of accounts, with HD_BATCH_READS */
     hd_slot_diff *slots;
     hd_log_entry *logs;
     uint8_t *bytes;
     size_t receipt_cnt, account_cnt, slot_cnt, log_cnt, bytes_sz;
-    size_t receipt_max, account_max, slot_max, log_max, bytes_max; /* capacities */
+    size_t receipt_max, account_max, read_max, slot_max, log_max, bytes_max; /* capacities */
     uint64_t kernel_ns; /* device time of the kernels (cuda), 0 elsewhere */
     uint64_t total_ns;  /* hd_exec_run as a whole, copies included */
     uint32_t launch_cnt;
@@ -58,11 +70,11 @@ typedef struct {
 typedef struct {
     const hd_u256 *stack;
     uint64_t pc;
-    uint64_t gas;      /* before the instruction */
-    uint64_t gas_cost; /* a call's includes what it gave its callee, as go-ethereum prints it */
-    uint64_t refund;
+    uint64_t gas;          /* before the instruction */
+    uint64_t gas_cost;     /* a call's includes what it gave its callee, as go-ethereum prints it */
+    uint64_t refund;       /* with what SSTORE and SELFDESTRUCT themselves give */
     uint64_t memory_sz;    /* bytes, before the instruction */
-    const uint8_t *memory; /* its contents, or NULL where they are not recorded */
+    const uint8_t *memory; /* its contents with HD_BATCH_TRACE_MEMORY on the host, else NULL */
     uint32_t stack_cnt;
     uint32_t depth; /* from 1 */
     uint32_t op;
@@ -90,6 +102,13 @@ void hd_exec_close(hd_exec *x);
 
 /* hd_exec_backend names what runs: HD_BACKEND_HOST, _CUDA, _TILED or _SWITCH. */
 uint32_t hd_exec_backend(const hd_exec *x);
+
+/* hd_exec_pool: the host backend's threads, or NULL. Lent, for work between batches. */
+struct hd_pool *hd_exec_pool(hd_exec *x);
+
+/* hd_exec_keep: a place at the handle for what a driver keeps from one sequence to the next; it is
+   freed with free_fn when the handle is closed. */
+void **hd_exec_keep(hd_exec *x, void (*free_fn)(void *));
 
 /* hd_exec_run runs the batch and fills *out (zeroed by the caller before first use, freed by
    hd_results_free). HD_ERR_NOMEM, HD_ERR_DEVICE, HD_ERR_LIMIT (an offset of a transaction lies

@@ -186,6 +186,7 @@ static __global__ void widen_counts(offsets *out, const hd_export_counts *counts
 typedef struct {
     hd_receipt *receipts; /* of each lane */
     hd_account_diff *accounts;
+    hd_account_read *reads; /* NULL: none asked for */
     hd_slot_diff *slots;
     hd_log_entry *logs;
     uint8_t *bytes;
@@ -209,7 +210,7 @@ static __global__ void __launch_bounds__(BLOCK_SZ)
     r->slot_off = e.off[lane].slot;
     r->log_off = e.off[lane].log;
     r->output_off = e.off[lane].byte;
-    lane_export(r, e.accounts, e.slots, e.logs, e.bytes, &vm, w.export_flags);
+    lane_export(r, e.accounts, e.reads, e.slots, e.logs, e.bytes, &vm, w.export_flags);
 }
 
 /* ---- host side ---- */
@@ -808,6 +809,8 @@ static hd_err wave_export_down(hd_exec_cuda *x, hd_results *out, const wave_args
     uint64_t total[4] = {sum.account, sum.slot, sum.log, sum.byte};
     uint64_t at = 0;
     uint64_t accounts_at = place(&at, total[0] * sizeof(hd_account_diff));
+    uint64_t reads_cnt = w->export_flags & HD_EXPORT_READS ? total[0] : 0;
+    uint64_t reads_at = place(&at, reads_cnt * sizeof(hd_account_read));
     uint64_t slots_at = place(&at, total[1] * sizeof(hd_slot_diff));
     uint64_t logs_at = place(&at, total[2] * sizeof(hd_log_entry));
     uint64_t bytes_at = place(&at, total[3]);
@@ -815,6 +818,7 @@ static hd_err wave_export_down(hd_exec_cuda *x, hd_results *out, const wave_args
     RET(buffer_reserve(&x->buf[B_RECEIPTS], (size_t)cnt * sizeof(hd_receipt)));
     e.receipts = (hd_receipt *)x->buf[B_RECEIPTS].p;
     e.accounts = (hd_account_diff *)(x->buf[B_RESULTS].p + accounts_at);
+    e.reads = (hd_account_read *)(x->buf[B_RESULTS].p + reads_at);
     e.slots = (hd_slot_diff *)(x->buf[B_RESULTS].p + slots_at);
     e.logs = (hd_log_entry *)(x->buf[B_RESULTS].p + logs_at);
     e.bytes = x->buf[B_RESULTS].p + bytes_at;
@@ -835,6 +839,10 @@ static hd_err wave_export_down(hd_exec_cuda *x, hd_results *out, const wave_args
     if (total[0])
         memcpy(out->accounts + out->account_cnt, h + accounts_at,
                total[0] * sizeof(hd_account_diff));
+    if (reads_cnt) {
+        RET(hd_results_reserve_reads(out, reads_cnt));
+        memcpy(out->reads + out->account_cnt, h + reads_at, reads_cnt * sizeof(hd_account_read));
+    }
     if (total[1])
         memcpy(out->slots + out->slot_cnt, h + slots_at, total[1] * sizeof(hd_slot_diff));
     if (total[2])

@@ -12,6 +12,9 @@
 
 /* Chunks even where running one after the other would be faster: for tests and measurements. */
 #define HD_ORDERED_NEVER_SERIAL 1u
+/* Receipts given to hd_sequence.receipt list the accounts and slots that were only read, too: for
+   witnesses. */
+#define HD_ORDERED_READS 2u
 
 #define HD_ORDERED_CHUNK_MAX (1u << 20) /* transactions */
 

@@ -12,6 +12,9 @@ extern "C" {
 hd_err hd_results_reserve(hd_results *r, size_t account_cnt, size_t slot_cnt, size_t log_cnt,
                           size_t bytes_sz);
 
+/* Room for the reads of as many more accounts. HD_ERR_NOMEM. */
+hd_err hd_results_reserve_reads(hd_results *r, size_t account_cnt);
+
 #ifdef __cplusplus
 }
 #endif

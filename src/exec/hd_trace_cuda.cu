@@ -39,7 +39,7 @@ static __device__ void log_flush(trace_log *t, hd_vm *vm, uint64_t gas) {
     hd_trace_record *r = &t->records[t->cnt];
     t->has_step = 0;
     t->cnt++;
-    trace_settle(&r->gas_cost, &r->error, vm, r->op, r->gas, gas);
+    trace_settle(&r->gas_cost, &r->refund, &r->error, vm, r->op, r->gas, gas);
 }
 
 static HD_FN void hd_core_trace_step(hd_vm *vm, uint32_t pc, uint8_t op, int64_t gas) {
@@ -64,7 +64,7 @@ static HD_FN void hd_core_trace_step(hd_vm *vm, uint32_t pc, uint8_t op, int64_t
                                      : hd_u256_zero();
     r->pc = pc;
     r->gas = (uint64_t)gas;
-    r->refund = vm->s.refund > 0 ? (uint64_t)vm->s.refund : 0;
+    r->refund = trace_refund(vm);
     r->memory_sz = vm->f.mem_sz;
     r->depth = vm->s.depth + 1;
     r->op = op;

@@ -9,11 +9,12 @@
 #include "exec/hd_workload_code.h"
 
 #define ACCOUNTS_DEFAULT 10000u
-#define POOL_TRADERS 4u
+#define POOL_TRADERS_DEFAULT 4u
 #define SLOTS_MAX 3u /* of a sender, that are set before */
 
 #define ETHER 1000000000000000000ull
 #define GWEI 1000000000ull
+#define FEE_MAX (3 * GWEI) /* of a unit of gas */
 
 /* Slots as the compiler laid them out (contracts/HeddleToken.json, HeddlePair.json). */
 #define TOKEN_BALANCES 0u
@@ -164,6 +165,11 @@ static void make_transfer(maker *m, uint32_t i, const hd_address *to) {
     m->w->txs[i].gas_limit = 100000;
 }
 
+/* Whether transaction i pays the recipient that many pay. */
+static int is_hot_one(const maker *m, uint32_t i) {
+    return random_at(m->options->seed, 14, i) % 100 < m->options->hot_percent;
+}
+
 static void make_erc20(maker *m, uint32_t i, int is_hot) {
     hd_address from = m->w->txs[i].sender;
     hd_address to = address_of(m->options->seed, ROLE_RECIPIENT, is_hot ? 0 : i);
@@ -184,14 +190,15 @@ static void make_random(maker *m, uint32_t i) {
 static void make_swap(maker *m, uint32_t i) {
     uint64_t r = random_at(m->options->seed, 11, i);
     hd_address trader = m->w->txs[i].sender;
-    hd_address pool = address_of(m->options->seed, ROLE_POOL, i / POOL_TRADERS);
+    uint32_t pool_idx = i / m->options->pool_traders;
+    hd_address pool = address_of(m->options->seed, ROLE_POOL, pool_idx);
     uint32_t in = (uint32_t)(r & 1), out = in ^ 1;
     put_slot(m, i, in, balance_key(&trader), 1000);
     put_slot(m, i, in, allowance_key(&trader, &pool), 1000);
     put_slot(m, i, out, balance_key(&trader), 1);
     hd_u256 words[4] = {hd_u256_from_u64(out), hd_u256_from_u64(ETHER / 1000 + (r >> 14)),
                         hd_u256_from_u64(1), address_word(&trader)};
-    put_call(m, i, ROLE_POOL, i / POOL_TRADERS, HD_SELECTOR_HEDDLE_PAIR_SWAP, words, 4);
+    put_call(m, i, ROLE_POOL, pool_idx, HD_SELECTOR_HEDDLE_PAIR_SWAP, words, 4);
     m->w->txs[i].gas_limit = 300000;
 }
 
@@ -223,11 +230,23 @@ static void make_mixed(maker *m, uint32_t i, uint32_t which) {
     m->w->txs[i].gas_limit = 100000;
 }
 
+/* What the first sender of a chain has, and what is left of it after i payments of all but the most
+   that each might cost. */
+static hd_u256 chain_left(uint32_t i) {
+    return hd_u256_sub(ether(1000000),
+                       hd_u256_mul(hd_u256_from_u64(i), hd_u256_from_u64(21000 * FEE_MAX)));
+}
+
 static void make_ether(maker *m, uint32_t i) {
     hd_tx *tx = &m->w->txs[i];
-    tx->to = address_of(m->options->seed, ROLE_RECIPIENT, i);
-    tx->value_wei = hd_u256_from_u64(1 + random_at(m->options->seed, 13, i) % ETHER);
     tx->gas_limit = 21000;
+    if (m->options->is_chain) {
+        tx->to = address_of(m->options->seed, ROLE_SENDER, i + 1);
+        tx->value_wei = chain_left(i + 1);
+        return;
+    }
+    tx->to = address_of(m->options->seed, ROLE_RECIPIENT, is_hot_one(m, i) ? 0 : i);
+    tx->value_wei = hd_u256_from_u64(1 + random_at(m->options->seed, 13, i) % ETHER);
 }
 
 static hd_err make_chunk(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
@@ -241,12 +260,12 @@ static hd_err make_chunk(void *ctx, size_t begin, size_t end, uint32_t worker_id
         tx->nonce = nonce;
         tx->type = HD_TX_DYNAMIC_FEE;
         tx->chain_id = m->w->env.chain_id;
-        tx->gas_price = hd_u256_from_u64(3 * GWEI);
+        tx->gas_price = hd_u256_from_u64(FEE_MAX);
         tx->priority_fee = hd_u256_from_u64(GWEI);
         tx->data_off = (uint64_t)i * data_stride(m->options->kind);
         tx->sender = address_of(m->options->seed, ROLE_SENDER, m->senders ? m->senders[i] : i);
         switch (m->options->kind) {
-        case HD_WORKLOAD_ERC20: make_erc20(m, i, 0); break;
+        case HD_WORKLOAD_ERC20: make_erc20(m, i, is_hot_one(m, i)); break;
         case HD_WORKLOAD_ERC20_HOT: make_erc20(m, i, 1); break;
         case HD_WORKLOAD_ERC20_RANDOM: make_random(m, i); break;
         case HD_WORKLOAD_SWAP: make_swap(m, i); break;
@@ -283,7 +302,7 @@ static hd_err put_contracts(maker *m) {
 
 static hd_err put_pools(maker *m) {
     hd_state *s = m->w->state;
-    uint32_t pool_cnt = (m->w->tx_cnt + POOL_TRADERS - 1) / POOL_TRADERS;
+    uint32_t pool_cnt = (m->w->tx_cnt - 1) / m->options->pool_traders + 1;
     hd_address tokens[2] = {address_of(m->options->seed, ROLE_CONTRACT, CONTRACT_TOKEN0),
                             address_of(m->options->seed, ROLE_CONTRACT, CONTRACT_TOKEN1)};
     size_t sz = 0;
@@ -312,7 +331,9 @@ static hd_err put_senders(maker *m) {
     hd_state *s = m->w->state;
     hd_address tokens[2] = {address_of(m->options->seed, ROLE_CONTRACT, CONTRACT_TOKEN0),
                             address_of(m->options->seed, ROLE_CONTRACT, CONTRACT_TOKEN1)};
-    uint32_t cnt = m->senders ? m->options->account_cnt : m->w->tx_cnt;
+    uint32_t cnt = m->senders             ? m->options->account_cnt
+                   : m->options->is_chain ? 1 /* the others have what they are sent */
+                                          : m->w->tx_cnt;
     hd_err err = HD_OK;
     for (uint32_t i = 0; err == HD_OK && i < cnt; i++) {
         hd_address a = address_of(m->options->seed, ROLE_SENDER, i);
@@ -361,9 +382,12 @@ hd_err hd_workload_open(hd_workload *out, const hd_workload_options *options) {
     memset(out, 0, sizeof(*out));
     if (o.account_cnt == 0)
         o.account_cnt = ACCOUNTS_DEFAULT;
+    if (o.pool_traders == 0)
+        o.pool_traders = POOL_TRADERS_DEFAULT;
     if (o.kind >= HD_WORKLOAD_CNT || o.tx_cnt == 0 || o.tx_cnt > HD_WORKLOAD_TX_MAX ||
         o.account_cnt < 2 || o.account_cnt > HD_WORKLOAD_TX_MAX || o.fork >= HD_FORK_CNT ||
-        o.fork < HD_FORK_CANCUN)
+        o.fork < HD_FORK_CANCUN || o.hot_percent > 100 ||
+        (o.is_chain && o.kind != HD_WORKLOAD_ETHER))
         return HD_ERR_LIMIT;
     env_make(&out->env, o.fork);
     out->tx_cnt = o.tx_cnt;

@@ -34,13 +34,16 @@ typedef struct {
     uint64_t seed;
     uint32_t kind; /* HD_WORKLOAD_... */
     uint32_t tx_cnt;
-    uint32_t account_cnt; /* erc20-random: accounts, at least 2; 0: 10,000 */
-    uint32_t fork;        /* from HD_FORK_CANCUN, which the contracts are compiled for */
-    uint32_t threads;     /* to make it with; 0: all cores. The result is the same. */
+    uint32_t account_cnt;  /* erc20-random: accounts, at least 2; 0: 10,000 */
+    uint32_t fork;         /* from HD_FORK_CANCUN, which the contracts are compiled for */
+    uint32_t threads;      /* to make it with; 0: all cores. The result is the same. */
+    uint32_t hot_percent;  /* ether, erc20: how many of 100 go to one recipient, 0 to 100 */
+    uint32_t pool_traders; /* swap: transactions that use one pool; 0: 4 */
+    uint32_t is_chain;     /* ether: each sender has only what the one before sent */
 } hd_workload_options;
 
-/* Every transaction succeeds: erc20-random in order, the others in any order and also all against
-   the first state. */
+/* Every transaction succeeds: erc20-random and chains in order, the others in any order and also
+   all against the first state. */
 typedef struct {
     hd_state *state;
     hd_tx *txs;

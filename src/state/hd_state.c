@@ -77,8 +77,8 @@ static int code_find(uint32_t *code_idx, const hd_state *s, const hd_hash *hash)
     return 0;
 }
 
-static void mark_jumps(uint64_t *words, const uint8_t *code, size_t sz) {
-    for (size_t pc = 0; pc < sz; pc++) {
+void hd_code_mark_jumps(uint64_t *words, const uint8_t *code, size_t code_sz) {
+    for (size_t pc = 0; pc < code_sz; pc++) {
         uint8_t op = code[pc];
         if (op == 0x5b)
             words[pc / 64] |= 1ull << (pc % 64);
@@ -121,7 +121,7 @@ static hd_err code_add(uint32_t *code_idx, hd_state *s, const hd_hash *hash, con
         memcpy(s->code_bytes + s->code_bytes_sz, code, sz);
     memset(s->code_bytes + s->code_bytes_sz + sz, 0, room - sz);
     memset(s->jump_words + s->jump_cnt, 0, word_cnt * 8);
-    mark_jumps(s->jump_words + s->jump_cnt, code, sz);
+    hd_code_mark_jumps(s->jump_words + s->jump_cnt, code, sz);
     s->code_bytes_sz += room;
     s->jump_cnt += word_cnt;
     *code_idx = s->code_cnt++;
@@ -173,8 +173,10 @@ static hd_err account_make(uint32_t *idx, hd_state *s, const hd_address *wire) {
     uint32_t addr[5];
     hd_addr_from_wire(addr, wire);
     if (account_find(idx, s, addr)) {
-        s->accounts[*idx].flags |= HD_ACCOUNT_EXISTS;
-        return HD_OK;
+        hd_err noted = hd_undo_note_account(s, *idx);
+        if (noted == HD_OK)
+            s->accounts[*idx].flags |= HD_ACCOUNT_EXISTS;
+        return noted;
     }
     if (s->account_cnt >= TABLE_MAX / 4)
         return HD_ERR_LIMIT;
@@ -192,10 +194,14 @@ static hd_err account_make(uint32_t *idx, hd_state *s, const hd_address *wire) {
         for (uint32_t i = 0; i < s->account_cnt; i++)
             account_table_put(s, i);
     }
+    err = hd_undo_note_new(s, wire);
+    if (err != HD_OK)
+        return err;
     *idx = s->account_cnt;
     hd_world_account *a = &s->accounts[*idx];
     memset(a, 0, sizeof *a);
     memset(&s->metas[*idx], 0, sizeof s->metas[*idx]);
+    s->metas[*idx].undo_epoch = s->undo_epoch;
     memcpy(a->addr, addr, sizeof a->addr);
     a->flags = HD_ACCOUNT_EXISTS;
     s->account_cnt++;
@@ -205,24 +211,36 @@ static hd_err account_make(uint32_t *idx, hd_state *s, const hd_address *wire) {
 
 /* The slots stay in the table under the old incarnation, where nobody finds them, until the table
    is next rehashed: deleting costs the same whatever the account held. */
-static void account_wipe_storage(hd_state *s, uint32_t idx) {
+static hd_err account_wipe_storage(hd_state *s, uint32_t idx) {
+    hd_state_meta *m = &s->metas[idx];
+    hd_err err = hd_undo_note_storage(s, idx);
+    if (err != HD_OK)
+        return err;
     s->accounts[idx].incarnation++;
     s->accounts[idx].flags &= ~HD_ACCOUNT_HAS_STORAGE;
-    memset(&s->metas[idx], 0, sizeof s->metas[idx]);
+    m->head_ref = m->tail_ref = m->slot_cnt = 0;
+    return HD_OK;
 }
 
-static void account_delete(hd_state *s, uint32_t idx) {
+static hd_err account_delete(hd_state *s, uint32_t idx) {
     hd_world_account *a = &s->accounts[idx];
-    account_wipe_storage(s, idx);
+    hd_err err = hd_undo_note_account(s, idx);
+    if (err == HD_OK)
+        err = account_wipe_storage(s, idx);
+    if (err != HD_OK)
+        return err;
     a->flags = 0;
     a->nonce = 0;
     a->balance_wei = (hd_u256){{0, 0, 0, 0}};
     a->code_idx = 0;
+    return HD_OK;
 }
 
 /* ---- slots ---- */
 
 static int value_is_zero(hd_u256 v) { return !(v.w[0] | v.w[1] | v.w[2] | v.w[3]); }
+
+static hd_u256 value_zero(void) { return (hd_u256){{0, 0, 0, 0}}; }
 
 static uint32_t slot_find(const hd_state *s, uint32_t account_idx, hd_u256 key, int *is_found) {
     uint32_t incarnation = s->accounts[account_idx].incarnation;
@@ -300,6 +318,9 @@ static hd_err slot_set(hd_state *s, uint32_t account_idx, hd_u256 key, hd_u256 v
     if (!is_found) {
         if (is_zero)
             return HD_OK;
+        hd_err noted = hd_undo_note_slot(s, account_idx, key, value_zero());
+        if (noted != HD_OK)
+            return noted;
         if (((uint64_t)s->link_cnt + 1) * 2 > (uint64_t)s->slot_mask + 1) {
             hd_err err = slot_rehash(s);
             if (err != HD_OK)
@@ -312,6 +333,10 @@ static hd_err slot_set(hd_state *s, uint32_t account_idx, hd_u256 key, hd_u256 v
         t->account_ref = account_idx + 1;
         t->incarnation = s->accounts[account_idx].incarnation;
         slot_link(s, pos);
+    } else {
+        hd_err noted = hd_undo_note_slot(s, account_idx, key, s->slots[pos].value);
+        if (noted != HD_OK)
+            return noted;
     }
     hd_world_slot *t = &s->slots[pos];
     hd_state_meta *m = &s->metas[account_idx];
@@ -375,6 +400,7 @@ void hd_state_free(hd_state *s) {
 }
 
 void hd_state_reset(hd_state *s) {
+    s->undo = NULL;
     s->account_cnt = 0;
     s->link_cnt = 0;
     /* codes[0], the empty code, lies first and stays; its table entry is put back. */
@@ -421,6 +447,7 @@ hd_err hd_state_copy(hd_state *dst, const hd_state *src) {
     }
     /* The order of the tables hangs on the seed, so it goes with them. */
     dst->seed = src->seed;
+    dst->undo_epoch = src->undo_epoch;
     dst->account_cnt = src->account_cnt;
     dst->account_mask = src->account_mask;
     dst->slot_mask = src->slot_mask;
@@ -513,6 +540,28 @@ hd_err hd_state_set(hd_state *s, const hd_address *addr, uint64_t nonce, hd_u256
     return HD_OK;
 }
 
+hd_err hd_state_set_account(hd_state *s, const hd_address *addr, uint64_t nonce,
+                            hd_u256 balance_wei) {
+    uint32_t idx;
+    hd_err err = account_make(&idx, s, addr);
+    if (err != HD_OK)
+        return err;
+    s->accounts[idx].nonce = nonce;
+    s->accounts[idx].balance_wei = balance_wei;
+    return HD_OK;
+}
+
+hd_err hd_state_set_code(hd_state *s, const hd_address *addr, const hd_hash *hash,
+                         const uint8_t *code, size_t code_sz) {
+    uint32_t idx, code_idx;
+    hd_err err = code_insert(&code_idx, s, hash, code, code_sz);
+    if (err == HD_OK)
+        err = account_make(&idx, s, addr);
+    if (err == HD_OK)
+        s->accounts[idx].code_idx = code_idx;
+    return err;
+}
+
 hd_err hd_state_set_balance(hd_state *s, const hd_address *addr, hd_u256 balance_wei) {
     uint32_t idx;
     hd_err err = account_make(&idx, s, addr);
@@ -529,9 +578,7 @@ hd_err hd_state_set_slot(hd_state *s, const hd_address *addr, hd_u256 key, hd_u2
 
 hd_err hd_state_delete(hd_state *s, const hd_address *addr) {
     uint32_t idx;
-    if (account_find_existing(&idx, s, addr))
-        account_delete(s, idx);
-    return HD_OK;
+    return account_find_existing(&idx, s, addr) ? account_delete(s, idx) : HD_OK;
 }
 
 /* Wraps at 2^256 as the machine's own balances do: there is not that much ether. */
@@ -552,7 +599,7 @@ hd_err hd_state_add_balance(hd_state *s, const hd_address *addr, hd_u256 wei, ui
         if (account_find_existing(&idx, s, addr)) {
             const hd_world_account *a = &s->accounts[idx];
             if (a->nonce == 0 && a->code_idx == 0 && value_is_zero(a->balance_wei))
-                account_delete(s, idx);
+                return account_delete(s, idx);
         }
         return HD_OK;
     }
@@ -572,11 +619,11 @@ static hd_err apply_account(hd_state *s, const hd_account_diff *d, const uint8_t
             return err;
     }
     hd_err err = account_make(&idx, s, &d->addr);
+    if (err == HD_OK && d->flags & HD_DIFF_WIPED)
+        err = account_wipe_storage(s, idx);
     if (err != HD_OK)
         return err;
     hd_world_account *a = &s->accounts[idx];
-    if (d->flags & HD_DIFF_WIPED)
-        account_wipe_storage(s, idx);
     a->nonce = d->nonce;
     a->balance_wei = d->balance_wei;
     if (d->flags & HD_DIFF_CODE)
@@ -638,4 +685,14 @@ void hd_state_each_slot(const hd_state *s, const hd_address *addr,
         if (!value_is_zero(t->value))
             fn(ctx, t->key, t->value);
     }
+}
+
+/* ---- for other files of the room ---- */
+
+int hd_state_account_find(uint32_t *idx, const hd_state *s, const hd_address *addr) {
+    return account_find_wire(idx, s, addr);
+}
+
+int hd_state_code_find(uint32_t *code_idx, const hd_state *s, const hd_hash *hash) {
+    return code_find(code_idx, s, hash);
 }

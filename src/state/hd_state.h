@@ -41,6 +41,12 @@ hd_err hd_state_set(hd_state *s, const hd_address *addr, uint64_t nonce, hd_u256
 hd_err hd_state_set_balance(hd_state *s, const hd_address *addr, hd_u256 balance_wei); /* creates */
 hd_err hd_state_set_slot(hd_state *s, const hd_address *addr, hd_u256 key,
                          hd_u256 value); /* creates */
+/* hd_state_set_account sets nonce and balance and keeps code and storage; creates. */
+hd_err hd_state_set_account(hd_state *s, const hd_address *addr, uint64_t nonce,
+                            hd_u256 balance_wei);
+/* hd_state_set_code sets the code, whose keccak-256 is hash; creates. */
+hd_err hd_state_set_code(hd_state *s, const hd_address *addr, const hd_hash *hash,
+                         const uint8_t *code, size_t code_sz);
 /* The account and its storage are gone; HD_OK also when there was none. */
 hd_err hd_state_delete(hd_state *s, const hd_address *addr);
 
@@ -55,6 +61,10 @@ hd_err hd_state_add_balance(hd_state *s, const hd_address *addr, hd_u256 wei, ui
 hd_err hd_state_apply(hd_state *s, const hd_receipt *r, const hd_account_diff *accounts,
                       const hd_slot_diff *slots, const uint8_t *bytes, const hd_address *coinbase,
                       uint32_t fork);
+
+/* hd_code_mark_jumps sets the bits of code's valid jump destinations in words (zeroed by the
+   caller, code_sz / 64 + 1 of them), as hd_world has them. */
+void hd_code_mark_jumps(uint64_t *words, const uint8_t *code, size_t code_sz);
 
 /* hd_state_root computes the state root from the tables (no incremental work yet). It uses memory
    that the state keeps for this, so it counts as a change: one thread at a time. HD_ERR_NOMEM. */

@@ -3,6 +3,7 @@
 #define HD_STATE_INTERNAL_H
 
 #include "state/hd_state.h"
+#include "state/hd_undo.h"
 
 typedef struct hd_state_root_scratch hd_state_root_scratch;
 
@@ -10,7 +11,8 @@ typedef struct hd_state_root_scratch hd_state_root_scratch;
 typedef struct {
     uint32_t head_ref; /* links[head_ref - 1] is its first slot; 0: none */
     uint32_t tail_ref;
-    uint32_t slot_cnt; /* slots of the present incarnation that are not zero */
+    uint32_t slot_cnt;   /* slots of the present incarnation that are not zero */
+    uint32_t undo_epoch; /* equal to the state's: the attached record has this account */
 } hd_state_meta;
 
 /* One for each used entry of the slot table, in order of creation. */
@@ -36,7 +38,20 @@ struct hd_state {
     uint32_t account_cnt, account_mask, account_table_cap;
     uint32_t link_cnt, slot_mask, slot_table_cap;
     uint32_t code_cnt, code_mask, code_table_cap;
+    uint32_t undo_epoch; /* of the last attachment, from 1 */
+    hd_undo *undo;       /* what changes are noted in; NULL: nowhere */
 };
+
+/* Notes of changes about to be made; nothing where no record is attached. HD_ERR_NOMEM. */
+hd_err hd_undo_note_account(hd_state *s, uint32_t account_idx);
+hd_err hd_undo_note_new(hd_state *s, const hd_address *addr);
+hd_err hd_undo_note_slot(hd_state *s, uint32_t account_idx, hd_u256 key, hd_u256 value);
+/* All slots of the account that are not zero. */
+hd_err hd_undo_note_storage(hd_state *s, uint32_t account_idx);
+
+/* 1 and the index of an account that was ever there, or of a code; else 0. */
+int hd_state_account_find(uint32_t *idx, const hd_state *s, const hd_address *addr);
+int hd_state_code_find(uint32_t *code_idx, const hd_state *s, const hd_hash *hash);
 
 /* hd_state_grow makes room for need elements, keeping what is there. HD_ERR_NOMEM, HD_ERR_LIMIT. */
 hd_err hd_state_grow(void **p, size_t *cap, size_t need, size_t elem_sz);

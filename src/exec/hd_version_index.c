@@ -1,0 +1,808 @@
+/* hd_version_index.c - write sets spread by hash over parts, each part's keys and versions built by
+   one worker; reads compared with them; the last versions committed. */
+#include "exec/hd_version_index.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PART_BITS 6u /* enough parts that workers share them evenly */
+#define PART_CNT (1u << PART_BITS)
+#define CHUNK_CNT_MAX 256u /* ranges of transactions that are gathered at once */
+#define CHUNK_TX_MIN 64u
+#define ENTRY_FEE UINT32_MAX
+
+/* One write: of an account (its difference, or the coinbase's fee) or of a slot. */
+typedef struct {
+    uint32_t tx;
+    uint32_t idx; /* into results.accounts of the receipt's range, or of its slots; ENTRY_FEE */
+    uint32_t hash;
+} entry;
+
+typedef struct {
+    void *p;
+    size_t sz;
+} room;
+
+typedef struct {
+    hd_versions_part view;
+    room account_table, accounts, account_versions, slot_table, slots, slot_versions, key_ids;
+    uint32_t account_cnt, slot_cnt; /* keys */
+} part;
+
+struct hd_version_index {
+    hd_pool *pool;
+    hd_versions versions;
+    part parts[PART_CNT];
+    hd_versions_part views[PART_CNT];
+    const hd_version_input *in;
+    room entries[2];                               /* accounts, slots; by part, then by tx */
+    uint32_t (*counts)[2][PART_CNT];               /* of each chunk; then where each begins */
+    uint32_t first[2][PART_CNT], cnt[2][PART_CNT]; /* entries of each part */
+    uint32_t chunk_cnt, chunk_tx_cnt;
+    uint32_t with_fees; /* somebody read a coinbase: fees are versions too */
+    uint32_t *found;    /* of each chunk: invalid ones */
+    room codes, code_bytes, jump_words;
+    uint32_t code_cnt;
+    uint32_t *invalid;
+};
+
+static hd_err room_make(room *r, size_t sz) {
+    if (sz <= r->sz && r->p)
+        return HD_OK;
+    size_t want = sz + sz / 4 + 64;
+    void *p = malloc(want);
+    if (!p)
+        return HD_ERR_NOMEM;
+    free(r->p);
+    r->p = p;
+    r->sz = want;
+    return HD_OK;
+}
+
+hd_err hd_version_index_open(hd_version_index **out, hd_pool *pool) {
+    hd_version_index *x = calloc(1, sizeof(*x));
+    if (!x)
+        return HD_ERR_NOMEM;
+    x->pool = pool;
+    x->counts = calloc(CHUNK_CNT_MAX, sizeof(*x->counts));
+    x->found = calloc(CHUNK_CNT_MAX, sizeof(*x->found));
+    if (!x->counts || !x->found) {
+        hd_version_index_close(x);
+        return HD_ERR_NOMEM;
+    }
+    *out = x;
+    return HD_OK;
+}
+
+void hd_version_index_close(hd_version_index *x) {
+    if (!x)
+        return;
+    for (uint32_t i = 0; i < PART_CNT; i++) {
+        part *p = &x->parts[i];
+        free(p->account_table.p);
+        free(p->accounts.p);
+        free(p->account_versions.p);
+        free(p->slot_table.p);
+        free(p->slots.p);
+        free(p->slot_versions.p);
+        free(p->key_ids.p);
+    }
+    free(x->entries[0].p);
+    free(x->entries[1].p);
+    free(x->counts);
+    free(x->found);
+    free(x->codes.p);
+    free(x->code_bytes.p);
+    free(x->jump_words.p);
+    free(x);
+}
+
+/* ---- what a transaction wrote ---- */
+
+static const hd_hash no_code = {HD_EMPTY_CODE_HASH};
+
+static int has_run(const hd_receipt *r) { return r->status <= HD_TX_HALT; }
+
+/* A touch without any change matters only where it may delete (EIP-158) or create (before it). */
+static int account_is_written(const hd_account_diff *d, uint32_t fork) {
+    if (d->flags & (HD_DIFF_DELETED | HD_DIFF_DESTROYED | HD_DIFF_CODE))
+        return 1;
+    if (d->nonce != d->original_nonce || !hd_u256_is_equal(d->balance_wei, d->original_balance_wei))
+        return 1;
+    if (!(d->flags & HD_DIFF_TOUCHED))
+        return 0;
+    if (fork < HD_FORK_SPURIOUS)
+        return 1;
+    return !(d->flags & HD_DIFF_EXISTED) ||
+           (d->nonce == 0 && memcmp(&d->code_hash, &no_code, sizeof(no_code)) == 0);
+}
+
+static int fee_is_written(const hd_receipt *r) {
+    return has_run(r) && !(r->flags & HD_RECEIPT_FEE_PAID);
+}
+
+/* Calls put for every write of transactions [begin, end). */
+typedef void put_fn(void *ctx, uint32_t kind, const entry *e);
+
+static void each_write(const hd_version_index *x, uint32_t begin, uint32_t end, put_fn *put,
+                       void *ctx) {
+    const hd_version_input *in = x->in;
+    const hd_results *res = in->results;
+    for (uint32_t t = begin; t < end; t++) {
+        const hd_receipt *r = &res->receipts[t];
+        const hd_env *env = &in->envs[in->txs[t].env_idx];
+        if (!has_run(r))
+            continue;
+        for (uint32_t i = 0; i < r->account_cnt; i++) {
+            const hd_account_diff *d = &res->accounts[r->account_off + i];
+            uint32_t addr[5];
+            if (!account_is_written(d, env->fork))
+                continue;
+            hd_addr_from_wire(addr, &d->addr);
+            entry e = {t, i, hd_world_account_hash(x->versions.seed, addr)};
+            put(ctx, 0, &e);
+        }
+        if (x->with_fees && fee_is_written(r)) {
+            uint32_t addr[5];
+            hd_addr_from_wire(addr, &env->coinbase);
+            entry e = {t, ENTRY_FEE, hd_world_account_hash(x->versions.seed, addr)};
+            put(ctx, 0, &e);
+        }
+        for (uint32_t i = 0; i < r->slot_cnt; i++) {
+            const hd_slot_diff *d = &res->slots[r->slot_off + i];
+            uint32_t addr[5];
+            if (!(d->flags & HD_DIFF_CHANGED))
+                continue;
+            hd_addr_from_wire(addr, &res->accounts[r->account_off + d->account_idx].addr);
+            entry e = {t, i, hd_versions_slot_hash(x->versions.seed, addr, d->key)};
+            put(ctx, 1, &e);
+        }
+    }
+}
+
+static void put_count(void *ctx, uint32_t kind, const entry *e) {
+    uint32_t(*counts)[PART_CNT] = ctx;
+    counts[kind][e->hash & (PART_CNT - 1)]++;
+}
+
+typedef struct {
+    entry *entries[2];
+    uint32_t (*at)[PART_CNT];
+} placing;
+
+static void put_place(void *ctx, uint32_t kind, const entry *e) {
+    placing *p = ctx;
+    p->entries[kind][p->at[kind][e->hash & (PART_CNT - 1)]++] = *e;
+}
+
+static void chunk_range(const hd_version_index *x, size_t chunk, uint32_t *begin, uint32_t *end) {
+    *begin = (uint32_t)chunk * x->chunk_tx_cnt;
+    *end = HD_MIN(*begin + x->chunk_tx_cnt, x->in->tx_cnt);
+}
+
+static int reads_coinbase(const hd_version_input *in, uint32_t t) {
+    const hd_receipt *r = &in->results->receipts[t];
+    const hd_address *coinbase = &in->envs[in->txs[t].env_idx].coinbase;
+    if (r->status > HD_TX_HALT && r->status < HD_TX_INVALID)
+        return 0;
+    for (uint32_t i = 0; i < r->account_cnt; i++)
+        if (memcmp(&in->results->accounts[r->account_off + i].addr, coinbase, sizeof(*coinbase)) ==
+            0)
+            return 1;
+    return 0;
+}
+
+static hd_err find_fees(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    hd_version_index *x = ctx;
+    (void)worker_idx;
+    for (size_t c = begin; c < end; c++) {
+        uint32_t first, last;
+        chunk_range(x, c, &first, &last);
+        x->found[c] = 0;
+        for (uint32_t t = first; t < last && !x->found[c]; t++)
+            x->found[c] = (uint32_t)reads_coinbase(x->in, t);
+    }
+    return HD_OK;
+}
+
+static hd_err count_writes(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    hd_version_index *x = ctx;
+    (void)worker_idx;
+    for (size_t c = begin; c < end; c++) {
+        uint32_t first, last;
+        chunk_range(x, c, &first, &last);
+        memset(x->counts[c], 0, sizeof(x->counts[c]));
+        each_write(x, first, last, put_count, x->counts[c]);
+    }
+    return HD_OK;
+}
+
+static hd_err place_writes(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    hd_version_index *x = ctx;
+    (void)worker_idx;
+    for (size_t c = begin; c < end; c++) {
+        uint32_t first, last;
+        chunk_range(x, c, &first, &last);
+        placing p = {{x->entries[0].p, x->entries[1].p}, x->counts[c]};
+        each_write(x, first, last, put_place, &p);
+    }
+    return HD_OK;
+}
+
+/* ---- codes that transactions deployed or delegated to ---- */
+
+static hd_err publish_codes(hd_version_index *x) {
+    const hd_version_input *in = x->in;
+    hd_results *res = in->results;
+    size_t code_cnt = 0, bytes_sz = 0, word_cnt = 0;
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        size_t code_idx = 0, byte_off = 0, word_off = 0;
+        for (uint32_t t = 0; t < in->tx_cnt; t++) {
+            const hd_receipt *r = &res->receipts[t];
+            for (uint32_t i = 0; has_run(r) && i < r->account_cnt; i++) {
+                hd_account_diff *d = &res->accounts[r->account_off + i];
+                if (!(d->flags & HD_DIFF_CODE) || d->code_sz == 0)
+                    continue;
+                size_t padded = ((size_t)d->code_sz + 33 + 31) & ~(size_t)31;
+                size_t words = (size_t)d->code_sz / 64 + 2;
+                if (pass == 1) {
+                    hd_world_code *c = (hd_world_code *)x->codes.p + code_idx;
+                    uint8_t *bytes = (uint8_t *)x->code_bytes.p + byte_off;
+                    uint64_t *jumps = (uint64_t *)x->jump_words.p + word_off;
+                    const uint8_t *code = res->bytes + d->code_off;
+                    memset(c, 0, sizeof(*c));
+                    c->hash = d->code_hash;
+                    c->code_off = byte_off;
+                    c->jump_off = word_off;
+                    c->code_sz = d->code_sz;
+                    c->is_delegation =
+                        d->code_sz == 23 && code[0] == 0xef && code[1] == 1 && code[2] == 0;
+                    memcpy(bytes, code, d->code_sz);
+                    memset(bytes + d->code_sz, 0, padded - d->code_sz);
+                    memset(jumps, 0, words * 8);
+                    hd_code_mark_jumps(jumps, code, d->code_sz);
+                    d->reserved = (uint32_t)code_idx | HD_CODE_VERSION;
+                }
+                code_idx++;
+                byte_off += padded;
+                word_off += words;
+            }
+        }
+        if (pass == 1 || code_idx == 0)
+            break;
+        code_cnt = code_idx;
+        bytes_sz = byte_off;
+        word_cnt = word_off;
+        if (code_cnt >= HD_CODE_VERSION)
+            return HD_ERR_LIMIT;
+        hd_err err = room_make(&x->codes, code_cnt * sizeof(hd_world_code));
+        if (err == HD_OK)
+            err = room_make(&x->code_bytes, bytes_sz);
+        if (err == HD_OK)
+            err = room_make(&x->jump_words, word_cnt * 8);
+        if (err != HD_OK)
+            return err;
+    }
+    x->code_cnt = (uint32_t)code_cnt;
+    x->versions.codes = x->codes.p;
+    x->versions.code_bytes = x->code_bytes.p;
+    x->versions.jump_words = x->jump_words.p;
+    return HD_OK;
+}
+
+/* ---- a part's keys and versions ---- */
+
+static uint32_t table_cap(uint32_t cnt) {
+    uint32_t cap = 4;
+    while (cap < 2 * cnt)
+        cap *= 2;
+    return cap;
+}
+
+static const hd_world_account *world_account(const hd_world *w, const uint32_t addr[5]) {
+    uint32_t i = hd_world_account_hash(w->seed, addr) & w->account_mask;
+    for (; w->account_table[i]; i = (i + 1) & w->account_mask) {
+        const hd_world_account *a = &w->accounts[w->account_table[i] - 1];
+        if (memcmp(a->addr, addr, sizeof(a->addr)) == 0)
+            return a;
+    }
+    return NULL;
+}
+
+static hd_u256 world_slot(const hd_world *w, const hd_world_account *a, hd_u256 key) {
+    uint32_t account_idx = (uint32_t)(a - w->accounts);
+    uint32_t i = hd_world_slot_hash(w->seed, account_idx, key) & w->slot_mask;
+    for (; w->slots[i].account_ref; i = (i + 1) & w->slot_mask) {
+        const hd_world_slot *s = &w->slots[i];
+        if (s->account_ref == account_idx + 1 && s->incarnation == a->incarnation &&
+            hd_u256_is_equal(s->key, key))
+            return s->value;
+    }
+    return hd_u256_zero();
+}
+
+static void entry_addr(uint32_t addr[5], const hd_version_index *x, uint32_t kind, const entry *e) {
+    const hd_version_input *in = x->in;
+    const hd_receipt *r = &in->results->receipts[e->tx];
+    uint32_t i = kind == 0 ? e->idx : in->results->slots[r->slot_off + e->idx].account_idx;
+    hd_addr_from_wire(addr, e->idx == ENTRY_FEE ? &in->envs[in->txs[e->tx].env_idx].coinbase
+                                                : &in->results->accounts[r->account_off + i].addr);
+}
+
+/* The account as the world has it, as a version before all. */
+static hd_account_version version_of_world(const hd_world *w, const uint32_t addr[5]) {
+    hd_account_version v;
+    memset(&v, 0, sizeof(v));
+    const hd_world_account *a = world_account(w, addr);
+    if (!a || !(a->flags & HD_ACCOUNT_EXISTS))
+        return v;
+    v.balance_wei = a->balance_wei;
+    v.nonce = a->nonce;
+    v.code_ref = a->code_idx;
+    v.flags = HD_VERSION_EXISTS;
+    if (a->flags & HD_ACCOUNT_HAS_STORAGE)
+        v.flags |= HD_VERSION_HAS_STORAGE;
+    return v;
+}
+
+static void version_delete(hd_account_version *v, uint32_t tx) {
+    v->balance_wei = hd_u256_zero();
+    v->nonce = 0;
+    v->code_ref = 0;
+    v->flags = 0;
+    v->wiped = tx + 1;
+}
+
+/* EIP-158: what was touched and is empty goes; before it, what was touched is there. */
+static void version_touch(hd_account_version *v, uint32_t tx, uint32_t fork) {
+    v->flags |= HD_VERSION_EXISTS;
+    if (fork >= HD_FORK_SPURIOUS && v->nonce == 0 && v->code_ref == 0 &&
+        hd_u256_is_zero(v->balance_wei))
+        version_delete(v, tx);
+}
+
+static int writes_slots(const hd_results *res, const hd_receipt *r, uint32_t account_idx) {
+    for (uint32_t i = 0; i < r->slot_cnt; i++)
+        if (res->slots[r->slot_off + i].account_idx == account_idx &&
+            (res->slots[r->slot_off + i].flags & HD_DIFF_CHANGED))
+            return 1;
+    return 0;
+}
+
+/* v becomes the account after the entry's transaction. */
+static void version_fold(hd_account_version *v, const hd_version_index *x, const entry *e) {
+    const hd_version_input *in = x->in;
+    const hd_receipt *r = &in->results->receipts[e->tx];
+    uint32_t fork = in->envs[in->txs[e->tx].env_idx].fork;
+    v->tx = e->tx;
+    if (e->idx == ENTRY_FEE) {
+        v->balance_wei = hd_u256_add(v->balance_wei, r->fee_wei);
+        version_touch(v, e->tx, fork);
+        return;
+    }
+    const hd_account_diff *d = &in->results->accounts[r->account_off + e->idx];
+    if (d->flags & HD_DIFF_DESTROYED) {
+        version_delete(v, e->tx);
+        return;
+    }
+    /* A deletion of a touched empty account: the values are those of an empty one. */
+    v->balance_wei =
+        hd_u256_add(v->balance_wei, hd_u256_sub(d->balance_wei, d->original_balance_wei));
+    if (d->nonce != d->original_nonce)
+        v->nonce = d->nonce;
+    if (d->flags & HD_DIFF_CODE)
+        v->code_ref = d->code_sz ? d->reserved : 0;
+    if (writes_slots(in->results, r, e->idx))
+        v->flags |= HD_VERSION_HAS_STORAGE | HD_VERSION_STORAGE_UNSURE;
+    if (d->flags & HD_DIFF_TOUCHED)
+        version_touch(v, e->tx, fork);
+    else
+        v->flags |= HD_VERSION_EXISTS;
+}
+
+static hd_err build_accounts(hd_version_index *x, part *p, const entry *entries, uint32_t cnt) {
+    uint32_t cap = table_cap(cnt), key_cnt = 0;
+    hd_err err = room_make(&p->account_table, (size_t)cap * 4);
+    if (err == HD_OK)
+        err = room_make(&p->accounts, (size_t)cnt * sizeof(hd_versions_account));
+    if (err == HD_OK)
+        err = room_make(&p->account_versions, (size_t)cnt * sizeof(hd_account_version));
+    if (err == HD_OK)
+        err = room_make(&p->key_ids, (size_t)cnt * 4);
+    if (err != HD_OK)
+        return err;
+    uint32_t *table = p->account_table.p, *ids = p->key_ids.p;
+    hd_versions_account *keys = p->accounts.p;
+    hd_account_version *versions = p->account_versions.p;
+    memset(table, 0, (size_t)cap * 4);
+    for (uint32_t i = 0; i < cnt; i++) {
+        uint32_t addr[5], h = entries[i].hash >> PART_BITS;
+        entry_addr(addr, x, 0, &entries[i]);
+        for (;; h++) {
+            uint32_t *ref = &table[h & (cap - 1)];
+            if (*ref == 0) {
+                memcpy(keys[key_cnt].addr, addr, sizeof(addr));
+                keys[key_cnt].cnt = 0;
+                *ref = ++key_cnt;
+            }
+            if (memcmp(keys[*ref - 1].addr, addr, sizeof(addr)) == 0) {
+                ids[i] = *ref - 1;
+                keys[*ref - 1].cnt++;
+                break;
+            }
+        }
+    }
+    uint32_t at = 0;
+    for (uint32_t k = 0; k < key_cnt; k++) {
+        keys[k].first = at;
+        at += keys[k].cnt;
+        keys[k].cnt = 0;
+    }
+    /* Entries ascend by transaction, so each version follows the one before it. */
+    for (uint32_t i = 0; i < cnt; i++) {
+        hd_versions_account *k = &keys[ids[i]];
+        hd_account_version v =
+            k->cnt ? versions[k->first + k->cnt - 1] : version_of_world(x->in->world, k->addr);
+        version_fold(&v, x, &entries[i]);
+        versions[k->first + k->cnt++] = v;
+    }
+    p->account_cnt = key_cnt;
+    p->view.account_table = table;
+    p->view.accounts = keys;
+    p->view.account_versions = versions;
+    p->view.account_mask = cap - 1;
+    return HD_OK;
+}
+
+static hd_err build_slots(hd_version_index *x, part *p, const entry *entries, uint32_t cnt) {
+    uint32_t cap = table_cap(cnt), key_cnt = 0;
+    hd_err err = room_make(&p->slot_table, (size_t)cap * 4);
+    if (err == HD_OK)
+        err = room_make(&p->slots, (size_t)cnt * sizeof(hd_versions_slot));
+    if (err == HD_OK)
+        err = room_make(&p->slot_versions, (size_t)cnt * sizeof(hd_slot_version));
+    if (err == HD_OK)
+        err = room_make(&p->key_ids, (size_t)cnt * 4);
+    if (err != HD_OK)
+        return err;
+    uint32_t *table = p->slot_table.p, *ids = p->key_ids.p;
+    hd_versions_slot *keys = p->slots.p;
+    hd_slot_version *versions = p->slot_versions.p;
+    const hd_results *res = x->in->results;
+    memset(table, 0, (size_t)cap * 4);
+    for (uint32_t i = 0; i < cnt; i++) {
+        uint32_t addr[5], h = entries[i].hash >> PART_BITS;
+        hd_u256 key = res->slots[res->receipts[entries[i].tx].slot_off + entries[i].idx].key;
+        entry_addr(addr, x, 1, &entries[i]);
+        for (;; h++) {
+            uint32_t *ref = &table[h & (cap - 1)];
+            if (*ref == 0) {
+                memset(&keys[key_cnt], 0, sizeof(keys[key_cnt]));
+                memcpy(keys[key_cnt].addr, addr, sizeof(addr));
+                keys[key_cnt].key = key;
+                *ref = ++key_cnt;
+            }
+            hd_versions_slot *k = &keys[*ref - 1];
+            if (hd_u256_is_equal(k->key, key) && memcmp(k->addr, addr, sizeof(addr)) == 0) {
+                ids[i] = *ref - 1;
+                k->cnt++;
+                break;
+            }
+        }
+    }
+    uint32_t at = 0;
+    for (uint32_t k = 0; k < key_cnt; k++) {
+        keys[k].first = at;
+        at += keys[k].cnt;
+        keys[k].cnt = 0;
+    }
+    for (uint32_t i = 0; i < cnt; i++) {
+        hd_versions_slot *k = &keys[ids[i]];
+        hd_slot_version *v = &versions[k->first + k->cnt++];
+        v->value = res->slots[res->receipts[entries[i].tx].slot_off + entries[i].idx].value;
+        v->tx = entries[i].tx;
+        v->reserved = 0;
+    }
+    p->slot_cnt = key_cnt;
+    p->view.slot_table = table;
+    p->view.slots = keys;
+    p->view.slot_versions = versions;
+    p->view.slot_mask = cap - 1;
+    return HD_OK;
+}
+
+static hd_err build_parts(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    hd_version_index *x = ctx;
+    hd_err err = HD_OK;
+    (void)worker_idx;
+    for (size_t i = begin; err == HD_OK && i < end; i++) {
+        part *p = &x->parts[i];
+        err = build_accounts(x, p, (const entry *)x->entries[0].p + x->first[0][i], x->cnt[0][i]);
+        if (err == HD_OK)
+            err = build_slots(x, p, (const entry *)x->entries[1].p + x->first[1][i], x->cnt[1][i]);
+        x->views[i] = p->view;
+    }
+    return err;
+}
+
+hd_err hd_version_index_build(hd_version_index *x, const hd_versions **out,
+                              const hd_version_input *in) {
+    x->in = in;
+    x->versions.seed = in->world->seed;
+    x->versions.part_bits = PART_BITS;
+    x->versions.parts = x->views;
+    x->chunk_tx_cnt = HD_MAX(in->tx_cnt / CHUNK_CNT_MAX + 1, CHUNK_TX_MIN);
+    x->chunk_cnt = (in->tx_cnt + x->chunk_tx_cnt - 1) / x->chunk_tx_cnt;
+    hd_err err = hd_pool_for(x->pool, x->chunk_cnt, 1, find_fees, x);
+    x->with_fees = 0;
+    for (uint32_t c = 0; c < x->chunk_cnt; c++)
+        x->with_fees |= x->found[c];
+    if (err == HD_OK)
+        err = hd_pool_for(x->pool, x->chunk_cnt, 1, count_writes, x);
+    if (err != HD_OK)
+        return err;
+    for (uint32_t kind = 0; kind < 2; kind++) {
+        uint64_t at = 0;
+        for (uint32_t p = 0; p < PART_CNT; p++) {
+            x->first[kind][p] = (uint32_t)at;
+            for (uint32_t c = 0; c < x->chunk_cnt; c++) {
+                uint32_t cnt = x->counts[c][kind][p];
+                x->counts[c][kind][p] = (uint32_t)at;
+                at += cnt;
+            }
+            if (at >> 31)
+                return HD_ERR_LIMIT;
+            x->cnt[kind][p] = (uint32_t)at - x->first[kind][p];
+        }
+        err = room_make(&x->entries[kind], (size_t)at * sizeof(entry));
+        if (err != HD_OK)
+            return err;
+    }
+    err = hd_pool_for(x->pool, x->chunk_cnt, 1, place_writes, x);
+    if (err == HD_OK)
+        err = publish_codes(x);
+    if (err == HD_OK)
+        err = hd_pool_for(x->pool, PART_CNT, 1, build_parts, x);
+    *out = &x->versions;
+    return err;
+}
+
+/* ---- validation ---- */
+
+int hd_read_holds(const hd_account_diff *d, const hd_account_read *r, const hd_account_now *now) {
+    if (memcmp(now->code_hash, &r->code_hash, sizeof(r->code_hash)) != 0)
+        return 0;
+    if ((r->flags & HD_READ_NONCE) && now->nonce != d->original_nonce)
+        return 0;
+    if ((r->flags & HD_READ_BALANCE) &&
+        !hd_u256_is_equal(now->balance_wei, d->original_balance_wei))
+        return 0;
+    if ((r->flags & HD_READ_AT_LEAST) && hd_u256_lt(now->balance_wei, r->at_least_wei))
+        return 0;
+    if ((r->flags & HD_READ_BELOW) && !hd_u256_lt(now->balance_wei, r->below_wei))
+        return 0;
+    if ((r->flags & HD_READ_EXISTS) && now->is_there != ((d->flags & HD_DIFF_EXISTED) != 0))
+        return 0;
+    return !(r->flags & HD_READ_STORAGE) ||
+           now->has_storage == ((r->flags & HD_READ_HAD_STORAGE) != 0);
+}
+
+void hd_account_settle(hd_account_diff *d, const hd_account_now *now, uint32_t fork) {
+    int is_late = d->nonce != d->original_nonce;
+    if (!(d->flags & (HD_DIFF_CHANGED | HD_DIFF_TOUCHED | HD_DIFF_DESTROYED)))
+        return; /* it was only read */
+    d->balance_wei =
+        hd_u256_add(now->balance_wei, hd_u256_sub(d->balance_wei, d->original_balance_wei));
+    d->original_balance_wei = now->balance_wei;
+    if (!is_late)
+        d->nonce = now->nonce;
+    d->original_nonce = now->nonce;
+    d->flags &= ~HD_DIFF_EXISTED;
+    if (now->is_there)
+        d->flags |= HD_DIFF_EXISTED;
+    int is_empty = d->nonce == 0 && hd_u256_is_zero(d->balance_wei) &&
+                   memcmp(&d->code_hash, &no_code, sizeof(no_code)) == 0;
+    int is_deleted = (d->flags & HD_DIFF_DESTROYED) ||
+                     ((d->flags & HD_DIFF_TOUCHED) && fork >= HD_FORK_SPURIOUS && is_empty);
+    d->flags &= ~HD_DIFF_DELETED;
+    if (is_deleted) {
+        d->flags &= ~(HD_DIFF_CHANGED | HD_DIFF_CODE);
+        if (now->is_there)
+            d->flags |= HD_DIFF_DELETED | HD_DIFF_CHANGED;
+    } else if (!now->is_there || !hd_u256_is_equal(d->balance_wei, d->original_balance_wei) ||
+               d->nonce != d->original_nonce) {
+        d->flags |= HD_DIFF_CHANGED;
+    }
+}
+
+static void now_of_version(hd_account_now *now, const hd_version_index *x,
+                           const hd_account_version *v) {
+    now->balance_wei = v->balance_wei;
+    now->nonce = v->nonce;
+    now->code_hash = v->code_ref & HD_CODE_VERSION
+                         ? &x->versions.codes[v->code_ref & ~HD_CODE_VERSION].hash
+                         : &x->in->world->codes[v->code_ref].hash;
+    now->is_there = v->flags & HD_VERSION_EXISTS;
+    now->has_storage = v->flags & HD_VERSION_STORAGE_UNSURE ? 2
+                       : v->flags & HD_VERSION_HAS_STORAGE  ? 1
+                                                            : 0;
+}
+
+#define KEPT_MAX 16u
+
+static int tx_holds(const hd_version_index *x, uint32_t t) {
+    const hd_version_input *in = x->in;
+    const hd_results *res = in->results;
+    const hd_receipt *r = &res->receipts[t];
+    const hd_account_version *kept[KEPT_MAX];
+    if (r->status > HD_TX_HALT && r->status < HD_TX_INVALID)
+        return 0;
+    for (uint32_t i = 0; i < r->account_cnt; i++) {
+        const hd_account_diff *d = &res->accounts[r->account_off + i];
+        hd_account_now now;
+        uint32_t addr[5];
+        hd_addr_from_wire(addr, &d->addr);
+        const hd_account_version *v = hd_versions_account_find(&x->versions, addr, t);
+        if (i < KEPT_MAX)
+            kept[i] = v;
+        hd_account_version world;
+        if (!v) {
+            /* What ran against the world saw the world, but for a sender that was assumed. */
+            if (!in->is_late[t] && memcmp(&d->addr, &in->txs[t].sender, sizeof(d->addr)) != 0)
+                continue;
+            world = version_of_world(in->world, addr);
+            v = &world;
+        }
+        now_of_version(&now, x, v);
+        if (!hd_read_holds(d, &res->reads[r->account_off + i], &now))
+            return 0;
+    }
+    for (uint32_t i = 0; i < r->slot_cnt; i++) {
+        const hd_slot_diff *d = &res->slots[r->slot_off + i];
+        const hd_account_diff *owner = &res->accounts[r->account_off + d->account_idx];
+        uint32_t addr[5];
+        hd_addr_from_wire(addr, &owner->addr);
+        const hd_account_version *a = d->account_idx < KEPT_MAX
+                                          ? kept[d->account_idx]
+                                          : hd_versions_account_find(&x->versions, addr, t);
+        uint32_t wiped = a ? a->wiped : 0;
+        const hd_slot_version *v = hd_versions_slot_find(&x->versions, addr, d->key, t);
+        hd_u256 now = hd_u256_zero();
+        if (v && v->tx + 1 > wiped) {
+            now = v->value;
+        } else if (!wiped) {
+            if (!in->is_late[t])
+                continue;
+            const hd_world_account *w = world_account(in->world, addr);
+            if (w)
+                now = world_slot(in->world, w, d->key);
+        }
+        if (!hd_u256_is_equal(now, d->original))
+            return 0;
+    }
+    return 1;
+}
+
+static hd_err check_chunks(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    hd_version_index *x = ctx;
+    (void)worker_idx;
+    for (size_t c = begin; c < end; c++) {
+        uint32_t first, last;
+        chunk_range(x, c, &first, &last);
+        x->found[c] = 0;
+        for (uint32_t t = first; t < last; t++)
+            if (!tx_holds(x, t))
+                x->invalid[first + x->found[c]++] = t;
+    }
+    return HD_OK;
+}
+
+hd_err hd_version_index_check(hd_version_index *x, uint32_t *invalid, uint32_t *invalid_cnt,
+                              const hd_version_input *in, uint32_t first) {
+    x->in = in;
+    x->invalid = invalid;
+    uint32_t first_chunk = first / x->chunk_tx_cnt, cnt = 0;
+    for (uint32_t c = 0; c < first_chunk; c++)
+        x->found[c] = 0;
+    hd_err err = hd_pool_for(x->pool, x->chunk_cnt, 1, check_chunks, x);
+    for (uint32_t c = 0; c < x->chunk_cnt; c++)
+        for (uint32_t i = 0; i < x->found[c]; i++) {
+            uint32_t t = invalid[(size_t)c * x->chunk_tx_cnt + i];
+            if (t >= first)
+                invalid[cnt++] = t;
+        }
+    *invalid_cnt = cnt;
+    return err;
+}
+
+/* ---- settling ---- */
+
+static hd_err settle_chunks(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    hd_version_index *x = ctx;
+    const hd_version_input *in = x->in;
+    (void)worker_idx;
+    for (size_t c = begin; c < end; c++) {
+        uint32_t first, last;
+        chunk_range(x, c, &first, &last);
+        for (uint32_t t = first; t < last; t++) {
+            const hd_receipt *r = &in->results->receipts[t];
+            for (uint32_t i = 0; has_run(r) && i < r->account_cnt; i++) {
+                hd_account_diff *d = &in->results->accounts[r->account_off + i];
+                hd_account_version world;
+                hd_account_now now;
+                uint32_t addr[5];
+                hd_addr_from_wire(addr, &d->addr);
+                const hd_account_version *v = hd_versions_account_find(&x->versions, addr, t);
+                if (!v) {
+                    world = version_of_world(in->world, addr);
+                    v = &world;
+                }
+                now_of_version(&now, x, v);
+                hd_account_settle(d, &now, in->envs[in->txs[t].env_idx].fork);
+            }
+        }
+    }
+    return HD_OK;
+}
+
+hd_err hd_version_index_settle(hd_version_index *x, const hd_version_input *in) {
+    x->in = in;
+    return hd_pool_for(x->pool, x->chunk_cnt, 1, settle_chunks, x);
+}
+
+/* ---- commit ---- */
+
+static hd_err commit_account(hd_version_index *x, hd_state *s, const hd_versions_account *k,
+                             const hd_account_version *v) {
+    hd_address addr;
+    hd_addr_to_wire(&addr, k->addr);
+    hd_err err = v->wiped ? hd_state_delete(s, &addr) : HD_OK;
+    if (err != HD_OK || !(v->flags & HD_VERSION_EXISTS))
+        return err != HD_OK || v->wiped ? err : hd_state_delete(s, &addr);
+    err = hd_state_set_account(s, &addr, v->nonce, v->balance_wei);
+    if (err != HD_OK || (v->code_ref && !(v->code_ref & HD_CODE_VERSION)))
+        return err; /* the code that it had */
+    const hd_world_code *c =
+        v->code_ref ? &x->versions.codes[v->code_ref & ~HD_CODE_VERSION] : NULL;
+    return hd_state_set_code(s, &addr, c ? &c->hash : &no_code,
+                             c ? x->versions.code_bytes + c->code_off : NULL, c ? c->code_sz : 0);
+}
+
+hd_err hd_version_index_commit(hd_version_index *x, hd_state *s, const hd_version_input *in) {
+    hd_err err = HD_OK;
+    for (uint32_t i = 0; err == HD_OK && i < PART_CNT; i++) {
+        const part *p = &x->parts[i];
+        for (uint32_t k = 0; err == HD_OK && k < p->account_cnt; k++) {
+            const hd_versions_account *a = &p->view.accounts[k];
+            err = commit_account(x, s, a, &p->view.account_versions[a->first + a->cnt - 1]);
+        }
+    }
+    for (uint32_t i = 0; err == HD_OK && i < PART_CNT; i++) {
+        const part *p = &x->parts[i];
+        for (uint32_t k = 0; err == HD_OK && k < p->slot_cnt; k++) {
+            const hd_versions_slot *key = &p->view.slots[k];
+            const hd_slot_version *v = &p->view.slot_versions[key->first + key->cnt - 1];
+            const hd_account_version *owner =
+                hd_versions_account_find(&x->versions, key->addr, UINT32_MAX);
+            hd_address addr;
+            if (owner && owner->wiped >= v->tx + 1)
+                continue;
+            hd_addr_to_wire(&addr, key->addr);
+            err = hd_state_set_slot(s, &addr, key->key, v->value);
+        }
+    }
+    /* Nobody read the coinbases: their fees are sums. */
+    for (uint32_t t = 0; err == HD_OK && !x->with_fees && t < in->tx_cnt;) {
+        const hd_env *env = &in->envs[in->txs[t].env_idx];
+        uint32_t env_idx = in->txs[t].env_idx, any = 0;
+        hd_u256 sum = hd_u256_zero();
+        for (; t < in->tx_cnt && in->txs[t].env_idx == env_idx; t++)
+            if (fee_is_written(&in->results->receipts[t])) {
+                sum = hd_u256_add(sum, in->results->receipts[t].fee_wei);
+                any = 1;
+            }
+        if (any)
+            err = hd_state_add_balance(s, &env->coinbase, sum, env->fork);
+    }
+    return err;
+}

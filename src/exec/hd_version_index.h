@@ -1,0 +1,64 @@
+/* hd_version_index.h - indexes what a sequence's transactions wrote, so that a later round reads
+   it (hd_versions.h), and says whose reads no longer hold. */
+#ifndef HD_VERSION_INDEX_H
+#define HD_VERSION_INDEX_H
+
+#include "base/hd_threads.h"
+#include "evm/hd_versions.h"
+#include "exec/hd_exec.h"
+#include "state/hd_state.h"
+
+typedef struct hd_version_index hd_version_index;
+
+/* A chunk of a sequence whose transactions have all run at least once, with HD_BATCH_READS. */
+typedef struct {
+    const hd_world *world;
+    const hd_env *envs;
+    const hd_tx *txs;       /* of the chunk; position i is txs[i] */
+    hd_results *results;    /* receipts[i] of txs[i]; accounts' reserved fields are ours */
+    const uint8_t *is_late; /* of each: it ran against versions, not the world alone */
+    uint32_t tx_cnt;
+} hd_version_input;
+
+/* pool (NULL: the caller alone) must outlive the index. HD_ERR_NOMEM. */
+hd_err hd_version_index_open(hd_version_index **out, hd_pool *pool);
+void hd_version_index_close(hd_version_index *x);
+
+/* hd_version_index_build indexes every write set as it stands. *out is valid until the next call.
+   Additions are folded: each version of an account is what it is when all before it hold.
+   HD_ERR_NOMEM, HD_ERR_LIMIT (over 2^31 entries). */
+hd_err hd_version_index_build(hd_version_index *x, const hd_versions **out,
+                              const hd_version_input *in);
+
+/* hd_version_index_check compares what transactions [first, tx_cnt) read with the index that was
+   built last, by value, and lists those that do not hold, ascending, in invalid (room for tx_cnt).
+   A transaction that has no result (given up, out of memory) does not hold. */
+hd_err hd_version_index_check(hd_version_index *x, uint32_t *invalid, uint32_t *invalid_cnt,
+                              const hd_version_input *in, uint32_t first);
+
+/* hd_version_index_settle rewrites all differences to what they are in order (hd_account_settle),
+   for those who want them; every transaction of the input must hold. */
+hd_err hd_version_index_settle(hd_version_index *x, const hd_version_input *in);
+
+/* hd_version_index_commit writes the last version of every key into s. Every transaction of the
+   input must hold. The world of the input is a view of s and ends with this. Errors of hd_state. */
+hd_err hd_version_index_commit(hd_version_index *x, hd_state *s, const hd_version_input *in);
+
+/* What an account was before a transaction, for hd_read_holds. */
+typedef struct {
+    hd_u256 balance_wei;
+    uint64_t nonce;
+    const hd_hash *code_hash;
+    uint32_t is_there;    /* it exists */
+    uint32_t has_storage; /* 0, 1, or 2: not known */
+} hd_account_now;
+
+/* hd_read_holds: 1 when a transaction that saw d and r would do the same with `now`. */
+int hd_read_holds(const hd_account_diff *d, const hd_account_read *r, const hd_account_now *now);
+
+/* hd_account_settle rewrites d, which holds what the transaction saw, to what it is with `now`
+   before it: balance by the same difference, nonce, existence, deletion of touched empty accounts
+   from EIP-158 on. */
+void hd_account_settle(hd_account_diff *d, const hd_account_now *now, uint32_t fork);
+
+#endif
