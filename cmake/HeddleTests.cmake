@@ -1,4 +1,4 @@
-# HeddleTests.cmake - one ctest entry for each case; labels: unit, gpu, threads, lint, suite.
+# HeddleTests.cmake - one ctest entry for each case; labels: unit, gpu, threads, lint, suite, crash.
 if(HD_TESTS STREQUAL "ON")
     pkg_check_modules(HD_CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 else()
@@ -82,6 +82,20 @@ if(TARGET heddle_cli)
     set_tests_properties(cli.sample_of_100_transfers_ends_as_elsewhere
         cli.t8n_server_survives_hostile_requests
         cli.replay_says_what_is_wrong_with_its_input PROPERTIES LABELS unit SKIP_RETURN_CODE 77 TIMEOUT 300)
+endif()
+
+# --- import into a store, and its end at any moment: label crash is the long one.
+if(TARGET heddle_cli)
+    add_test(NAME cli.import_and_export_of_the_rpc_chain
+        COMMAND ${PROJECT_SOURCE_DIR}/tests/test_import.sh $<TARGET_FILE:heddle_cli>)
+    add_test(NAME cli.import_survives_10_kills
+        COMMAND ${PROJECT_SOURCE_DIR}/tests/crash_loop.sh $<TARGET_FILE:heddle_cli> 10)
+    add_test(NAME crash.import_survives_200_kills
+        COMMAND ${PROJECT_SOURCE_DIR}/tests/crash_loop.sh $<TARGET_FILE:heddle_cli> 200)
+    set_tests_properties(cli.import_and_export_of_the_rpc_chain cli.import_survives_10_kills
+        PROPERTIES LABELS unit SKIP_RETURN_CODE 77 TIMEOUT 600)
+    set_tests_properties(crash.import_survives_200_kills
+        PROPERTIES LABELS crash SKIP_RETURN_CODE 77 TIMEOUT 2400)
 endif()
 
 # --- suites: cases that nobody in this project wrote; tests/run_suite.sh skips what is absent.

@@ -243,6 +243,12 @@ hd_err hd_json_get(hd_json *out, hd_msg *msg, hd_json val, const char *key) {
     return hd_json_fail(msg, val, "the member \"%s\" is missing", key);
 }
 
+hd_err hd_json_text(hd_buf *out, hd_json val) {
+    const char *text = json_object_to_json_string_ext(val.obj, JSON_C_TO_STRING_PLAIN |
+                                                                   JSON_C_TO_STRING_NOSLASHESCAPE);
+    return text ? hd_buf_append_str(out, text) : HD_ERR_NOMEM;
+}
+
 size_t hd_json_cnt(hd_json val) {
     if (hd_json_is_array(val))
         return json_object_array_length(val.obj);

@@ -44,6 +44,9 @@ size_t hd_json_cnt(hd_json val);
 /* hd_json_at returns item idx of an array; null when there is none. */
 hd_json hd_json_at(hd_json val, size_t idx);
 
+/* hd_json_text appends the value as JSON text without white space. HD_ERR_NOMEM. */
+hd_err hd_json_text(hd_buf *out, hd_json val);
+
 /* Members in the file's order:
    for (hd_json_iter it = hd_json_begin(obj); hd_json_next(&it);) use it.key, it.val. */
 typedef struct {

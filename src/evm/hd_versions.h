@@ -79,8 +79,8 @@ HD_INL uint32_t hd_versions_slot_hash(uint64_t seed, const uint32_t addr[5], hd_
 }
 
 /* hd_versions_account_find gives the account as transaction tx finds it, or NULL: as committed. */
-static HD_FN const hd_account_version *
-hd_versions_account_find(const hd_versions *v, const uint32_t addr[5], uint32_t tx) {
+HD_INL const hd_account_version *hd_versions_account_find(const hd_versions *v,
+                                                          const uint32_t addr[5], uint32_t tx) {
     uint32_t h = hd_world_account_hash(v->seed, addr);
     const hd_versions_part *part = &v->parts[h & ((1u << v->part_bits) - 1)];
     for (h >>= v->part_bits;; h++) {
@@ -104,8 +104,8 @@ hd_versions_account_find(const hd_versions *v, const uint32_t addr[5], uint32_t 
     }
 }
 
-static HD_FN const hd_slot_version *
-hd_versions_slot_find(const hd_versions *v, const uint32_t addr[5], hd_u256 key, uint32_t tx) {
+HD_INL const hd_slot_version *hd_versions_slot_find(const hd_versions *v, const uint32_t addr[5],
+                                                    hd_u256 key, uint32_t tx) {
     uint32_t h = hd_versions_slot_hash(v->seed, addr, key);
     const hd_versions_part *part = &v->parts[h & ((1u << v->part_bits) - 1)];
     for (h >>= v->part_bits;; h++) {

@@ -7,6 +7,7 @@
 
 #include "base/hd_clock.h"
 #include "base/hd_hex.h"
+#include "evm/hd_tx_recover.h"
 #include "exec/hd_dao_fork.h"
 #include "exec/hd_system_calls.h"
 #include "state/hd_trie.h"
@@ -155,42 +156,30 @@ hd_err hd_block_seal(hd_block *b, const hd_block_result *r, const hd_chain_rules
 
 /* ---- senders ---- */
 
-typedef struct {
-    hd_block *b;
-    const hd_chain_rules *rules;
-    uint32_t *statuses;
-} recovery;
-
-static hd_err recover_some(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
-    recovery *x = ctx;
-    (void)worker_idx;
-    for (size_t i = begin; i < end; i++) {
-        hd_tx *tx = &hd_block_txs(x->b)[i];
-        const hd_tx_envelope *envelope = &hd_block_envelopes(x->b)[i];
-        hd_tx_recover(&x->statuses[i], tx, NULL, envelope, x->rules->fork, x->rules->chain_id);
-        if (tx->type == HD_TX_LEGACY && !(envelope->flags & HD_TX_ENVELOPE_PROTECTED))
-            tx->chain_id = 0;
-    }
-    return HD_OK;
-}
-
 hd_err hd_block_recover(hd_block_verdict *verdict, hd_block *b, const hd_chain_rules *rules,
                         hd_pool *pool) {
-    recovery x = {b, rules, calloc((size_t)b->tx_cnt + 1, sizeof(uint32_t))};
+    hd_tx *txs = hd_block_txs(b);
+    const hd_tx_envelope *envelopes = hd_block_envelopes(b);
+    uint32_t bad_idx = b->tx_cnt;
+    hd_msg why = {""};
     verdict->status = HD_BLOCK_VALID;
-    if (!x.statuses)
+    if (b->tx_cnt == 0)
+        return HD_OK;
+    uint32_t *statuses = calloc(b->tx_cnt, sizeof *statuses);
+    if (!statuses)
         return HD_ERR_NOMEM;
-    hd_err err = hd_pool_for(pool, b->tx_cnt, 0, recover_some, &x);
-    for (uint32_t i = 0; err == HD_OK && i < b->tx_cnt; i++) {
-        if (x.statuses[i] == HD_TX_SUCCESS)
-            continue;
-        hd_block_refuse(verdict, HD_BLOCK_INVALID_TX, "transaction %" PRIu32 ": %s", i,
-                        hd_tx_status_name(x.statuses[i]));
-        verdict->tx_idx = i;
-        verdict->tx_status = x.statuses[i];
-        break;
+    hd_err err = hd_txs_recover(statuses, txs, &bad_idx, &why, envelopes, b->tx_cnt, rules->fork,
+                                rules->chain_id, NULL, pool);
+    for (uint32_t i = 0; err == HD_OK && i < b->tx_cnt; i++)
+        if (txs[i].type == HD_TX_LEGACY && !(envelopes[i].flags & HD_TX_ENVELOPE_PROTECTED))
+            txs[i].chain_id = 0;
+    if (err == HD_OK && bad_idx < b->tx_cnt) {
+        hd_block_refuse(verdict, HD_BLOCK_INVALID_TX, "transaction %" PRIu32 ": %.300s", bad_idx,
+                        why.text);
+        verdict->tx_idx = bad_idx;
+        verdict->tx_status = statuses[bad_idx];
     }
-    free(x.statuses);
+    free(statuses);
     return err;
 }
 

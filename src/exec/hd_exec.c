@@ -211,7 +211,7 @@ static hd_err host_run(hd_exec *x, hd_results *out, const hd_batch *batch) {
             results_clear(&x->parts[w]);
     }
     if (x->worker_cnt == 1) /* the pool's locks would cost more than a short transaction */
-        return host_chunk(&h, 0, batch->tx_cnt, 0);
+        return host_chunk(&h, 0, run_cnt, 0);
     size_t chunk = run_cnt / (x->worker_cnt * 8) + 1;
     hd_err err = hd_pool_for(x->pool, run_cnt, HD_MIN(chunk, 1024), host_chunk, &h);
     if (err == HD_OK)

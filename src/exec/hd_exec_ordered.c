@@ -1,11 +1,14 @@
-/* hd_exec_ordered.c - chunks at once, validation by value in order, the rest again alone. */
+/* hd_exec_ordered.c - rounds: a chunk at once, validation by value, the invalid again; where that
+   does not converge, in order; and the choice between chunks and serial execution. */
 #include "exec/hd_exec_ordered.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/hd_clock.h"
+#include "exec/hd_version_index.h"
 
-#define CHUNK_HOST 8192u
+#define CHUNK_HOST 16384u
 #define CHUNK_CUDA 65536u
 /* The shortest chunk worth its launch. */
 #define CHUNK_MIN_HOST 256u
@@ -18,25 +21,83 @@
 #define SERIAL_MIN 1024u
 #define SERIAL_MAX 16384u
 #define PRICE_GAS_MAX (1ull << 26)
+/* Rounds after which a chunk is finished in order; also as soon as a round leaves more than half of
+   what the one before it left. */
+#define ROUND_MAX 8u
+
+/* What is kept at the handle from one sequence to the next. */
+typedef struct {
+    hd_exec *alone; /* host, one thread */
+    hd_exec *many;  /* host, all threads: rounds of a cuda handle; made when first needed */
+    hd_version_index *index;
+    hd_results chunk; /* of the present chunk */
+    hd_results one;   /* of a transaction that ran alone */
+    uint32_t *invalid;
+    uint8_t *is_late;
+    size_t tx_max; /* room of these two */
+} kept;
 
 typedef struct {
     hd_exec *x;
-    hd_exec *alone; /* host, one thread */
+    kept *k;
     hd_state *s;
     const hd_sequence *seq;
     hd_ordered_stats *stats;
-    hd_results chunk; /* of the present chunk */
-    hd_results one;   /* of a transaction that ran alone */
-    hd_world world;   /* view of s, renewed after each change */
+    hd_world world; /* view of s, renewed after each change */
     uint64_t block_gas_used;
     uint64_t block_blob_cnt;
     uint32_t env_idx; /* of the present block */
     uint32_t is_begun;
-    uint32_t is_code_changed; /* since the present chunk ran */
-    uint32_t reserved;
     /* What transactions cost that ran alone, for the choice between chunks and serial. */
     uint64_t alone_gas, alone_ns;
 } ordered;
+
+static void kept_free(void *ctx) {
+    kept *k = ctx;
+    hd_exec_close(k->alone);
+    hd_exec_close(k->many);
+    hd_version_index_close(k->index);
+    hd_results_free(&k->chunk);
+    hd_results_free(&k->one);
+    free(k->invalid);
+    free(k->is_late);
+    free(k);
+}
+
+static hd_err kept_open(kept **out, hd_exec *x) {
+    void **place = hd_exec_keep(x, kept_free);
+    hd_exec_options options = {.backend = HD_BACKEND_HOST, .threads = 1};
+    hd_err err = HD_OK;
+    if (!*place) {
+        kept *k = calloc(1, sizeof(*k));
+        if (!k)
+            return HD_ERR_NOMEM;
+        err = hd_exec_open(&k->alone, &options);
+        if (err == HD_OK)
+            err = hd_version_index_open(&k->index, hd_exec_pool(x));
+        if (err != HD_OK) {
+            kept_free(k);
+            return err;
+        }
+        *place = k;
+    }
+    *out = *place;
+    return HD_OK;
+}
+
+static hd_err kept_reserve(kept *k, size_t tx_cnt) {
+    if (tx_cnt <= k->tx_max)
+        return HD_OK;
+    free(k->invalid);
+    free(k->is_late);
+    k->tx_max = 0;
+    k->invalid = malloc(tx_cnt * sizeof(*k->invalid));
+    k->is_late = malloc(tx_cnt);
+    if (!k->invalid || !k->is_late)
+        return HD_ERR_NOMEM;
+    k->tx_max = tx_cnt;
+    return HD_OK;
+}
 
 /* ---- reading the state's tables: as hd_state_get does, but each account is looked up once for
    itself and its slots */
@@ -65,72 +126,68 @@ static hd_u256 world_slot(const hd_world *w, const hd_world_account *a, hd_u256 
     return hd_u256_zero();
 }
 
-/* ---- validation */
-
-/* Whether an account is as the transaction saw it. Whether it has storage (EIP-7610) needs no look:
-   what has storage has code or a nonce, or an address that no second creation can have. */
-static int account_holds(const ordered *o, const hd_account_diff *d, const hd_world_account *a) {
-    if ((a != NULL) != ((d->flags & HD_DIFF_EXISTED) != 0))
-        return 0;
-    if (!a)
-        return 1;
-    if (a->nonce != d->original_nonce || !hd_u256_is_equal(a->balance_wei, d->original_balance_wei))
-        return 0;
-    /* The difference holds the code at the end. Where that is not the code that was read, the
-       answer is only sure while no code has changed at all. */
-    if (d->flags & (HD_DIFF_CODE | HD_DIFF_DELETED))
-        return !o->is_code_changed;
-    return memcmp(&o->world.codes[a->code_idx].hash, &d->code_hash, sizeof(d->code_hash)) == 0;
+static hd_account_now account_now(const ordered *o, const hd_world_account *a) {
+    hd_account_now now;
+    memset(&now, 0, sizeof(now));
+    now.code_hash = &o->world.codes[a ? a->code_idx : 0].hash;
+    if (a) {
+        now.balance_wei = a->balance_wei;
+        now.nonce = a->nonce;
+        now.is_there = 1;
+        now.has_storage = (a->flags & HD_ACCOUNT_HAS_STORAGE) != 0;
+    }
+    return now;
 }
 
 /* Accounts beyond this many are looked up again for each of their slots. */
 #define ACCOUNT_KEEP_MAX 16u
 
-static int reads_hold(const ordered *o, const hd_receipt *r) {
-    const hd_world_account *kept[ACCOUNT_KEEP_MAX];
-    const hd_account_diff *accounts = o->chunk.accounts + r->account_off;
+/* Whether what a transaction read is in the state now. If so, its differences are rewritten to what
+   they are from there. */
+static int holds_now(ordered *o, const hd_tx *tx, const hd_receipt *r) {
+    const hd_world_account *found[ACCOUNT_KEEP_MAX];
+    const hd_results *chunk = &o->k->chunk;
+    hd_account_diff *accounts = chunk->accounts + r->account_off;
+    if (r->status > HD_TX_HALT && r->status < HD_TX_INVALID)
+        return 0; /* it was given up */
     for (uint32_t i = 0; i < r->account_cnt; i++) {
         const hd_world_account *a = world_account(&o->world, &accounts[i].addr);
-        if (!account_holds(o, &accounts[i], a))
+        hd_account_now now = account_now(o, a);
+        if (!hd_read_holds(&accounts[i], &chunk->reads[r->account_off + i], &now))
             return 0;
         if (i < ACCOUNT_KEEP_MAX)
-            kept[i] = a;
+            found[i] = a;
     }
     for (uint32_t i = 0; i < r->slot_cnt; i++) {
-        const hd_slot_diff *d = &o->chunk.slots[r->slot_off + i];
-        if (d->account_idx >= r->account_cnt)
-            return 0;
+        const hd_slot_diff *d = &chunk->slots[r->slot_off + i];
         const hd_world_account *a = d->account_idx < ACCOUNT_KEEP_MAX
-                                        ? kept[d->account_idx]
+                                        ? found[d->account_idx]
                                         : world_account(&o->world, &accounts[d->account_idx].addr);
-        hd_u256 now = a ? world_slot(&o->world, a, d->key) : hd_u256_zero();
-        if (!hd_u256_is_equal(now, d->original))
+        if (!hd_slot_holds(d, a ? world_slot(&o->world, a, d->key) : hd_u256_zero()))
             return 0;
+    }
+    for (uint32_t i = 0; i < r->account_cnt; i++) {
+        const hd_world_account *a =
+            i < ACCOUNT_KEEP_MAX ? found[i] : world_account(&o->world, &accounts[i].addr);
+        hd_account_now now = account_now(o, a);
+        hd_account_settle(&accounts[i], &now, o->seq->envs[tx->env_idx].fork);
     }
     return 1;
 }
 
 /* ---- one transaction at its turn */
 
-/* Gives the receipt to the caller and the writes to the state. */
-static hd_err commit(ordered *o, uint32_t tx_idx, const hd_receipt *r, const hd_results *from) {
+/* Gives the receipt to the caller and counts it. */
+static hd_err deliver(ordered *o, uint32_t tx_idx, const hd_receipt *r, const hd_results *from) {
     const hd_tx *tx = &o->seq->txs[tx_idx];
-    const hd_env *env = &o->seq->envs[tx->env_idx];
-    hd_err err = HD_OK;
-    if (o->seq->receipt)
-        err = o->seq->receipt(o->seq->receipt_ctx, tx_idx, r, from);
-    if (err != HD_OK)
-        return err;
-    for (uint32_t i = 0; i < r->account_cnt; i++)
-        if (from->accounts[r->account_off + i].flags &
-            (HD_DIFF_CODE | HD_DIFF_DELETED | HD_DIFF_WIPED))
-            o->is_code_changed = 1;
-    err = hd_state_apply(o->s, r, from->accounts, from->slots, from->bytes, &env->coinbase,
-                         env->fork);
-    hd_state_world(&o->world, o->s);
+    if (o->seq->receipt) {
+        hd_err err = o->seq->receipt(o->seq->receipt_ctx, tx_idx, r, from);
+        if (err != HD_OK)
+            return err;
+    }
     if (r->status >= HD_TX_INVALID) {
         o->stats->refused_cnt++;
-        return err;
+        return HD_OK;
     }
     o->stats->failed_cnt += r->status != HD_TX_SUCCESS;
     o->stats->gas_used += r->gas_used;
@@ -138,6 +195,16 @@ static hd_err commit(ordered *o, uint32_t tx_idx, const hd_receipt *r, const hd_
         o->block_gas_used += r->gas_used;
         o->block_blob_cnt += tx->blob_cnt;
     }
+    return HD_OK;
+}
+
+static hd_err commit(ordered *o, uint32_t tx_idx, const hd_receipt *r, const hd_results *from) {
+    const hd_env *env = &o->seq->envs[o->seq->txs[tx_idx].env_idx];
+    hd_err err = deliver(o, tx_idx, r, from);
+    if (err == HD_OK)
+        err = hd_state_apply(o->s, r, from->accounts, from->slots, from->bytes, &env->coinbase,
+                             env->fork);
+    hd_state_world(&o->world, o->s);
     return err;
 }
 
@@ -163,13 +230,13 @@ static hd_err run_alone(ordered *o, uint32_t tx_idx, int is_over) {
                       .flags = o->seq->flags & HD_ORDERED_READS ? HD_BATCH_READS : 0,
                       .blockhash = o->seq->blockhash,
                       .blockhash_ctx = o->seq->blockhash_ctx};
-    hd_err err = hd_exec_run(o->alone, &o->one, &batch);
+    hd_err err = hd_exec_run(o->k->alone, &o->k->one, &batch);
     if (err != HD_OK)
         return err;
-    const hd_receipt *r = o->one.receipts;
+    const hd_receipt *r = o->k->one.receipts;
     if (r->status > HD_TX_HALT && r->status < HD_TX_INVALID)
         return HD_ERR_NOMEM;
-    err = commit(o, tx_idx, r, &o->one);
+    err = commit(o, tx_idx, r, &o->k->one);
     uint64_t ns = hd_clock_ns() - begin_ns;
     o->stats->rerun_ns += ns;
     o->alone_ns += ns;
@@ -205,7 +272,102 @@ static hd_err run_serial(ordered *o, uint32_t begin, uint32_t end) {
 
 /* ---- chunks */
 
-static hd_err run_chunk(ordered *o, uint32_t begin, uint32_t cnt, uint32_t *rerun_cnt) {
+/* The first transaction of the chunk that its block has no room for, or cnt. */
+static uint32_t find_over(const ordered *o, uint32_t begin, uint32_t cnt) {
+    ordered copy = *o;
+    for (uint32_t i = 0; i < cnt; i++) {
+        const hd_tx *tx = &o->seq->txs[begin + i];
+        const hd_receipt *r = &o->k->chunk.receipts[i];
+        if (block_turn(&copy, tx))
+            return i;
+        if (r->status <= HD_TX_HALT && !(tx->flags & HD_TX_SKIP_CHECKS)) {
+            copy.block_gas_used += r->gas_used;
+            copy.block_blob_cnt += tx->blob_cnt;
+        }
+    }
+    return cnt;
+}
+
+/* Every transaction of the chunk holds: up to the first that its block has no room for they are
+   delivered, and their last writes enter the state. */
+static hd_err commit_chunk(ordered *o, hd_version_input *in, uint32_t begin, uint32_t *done_cnt) {
+    uint64_t begin_ns = hd_clock_ns();
+    const hd_versions *versions;
+    uint32_t cnt = find_over(o, begin, in->tx_cnt);
+    hd_err err = HD_OK;
+    if (cnt < in->tx_cnt) {
+        in->tx_cnt = cnt;
+        err = hd_version_index_build(o->k->index, &versions, in);
+    }
+    if (err == HD_OK && o->seq->receipt)
+        err = hd_version_index_settle(o->k->index, in);
+    for (uint32_t i = 0; err == HD_OK && i < cnt; i++) {
+        block_turn(o, &o->seq->txs[begin + i]);
+        err = deliver(o, begin + i, &o->k->chunk.receipts[i], &o->k->chunk);
+    }
+    if (err == HD_OK)
+        err = hd_version_index_commit(o->k->index, o->s, in);
+    hd_state_world(&o->world, o->s);
+    *done_cnt = cnt;
+    o->stats->commit_ns += hd_clock_ns() - begin_ns;
+    return err;
+}
+
+/* In order: what holds is applied, what does not runs again. */
+static hd_err finish_in_order(ordered *o, uint32_t begin, uint32_t cnt, uint32_t *rerun_cnt) {
+    hd_err err = HD_OK;
+    for (uint32_t i = 0; err == HD_OK && i < cnt; i++) {
+        const hd_tx *tx = &o->seq->txs[begin + i];
+        const hd_receipt *r = &o->k->chunk.receipts[i];
+        int is_over = block_turn(o, tx);
+        if (!is_over && holds_now(o, tx, r)) {
+            err = commit(o, begin + i, r, &o->k->chunk);
+        } else {
+            ++*rerun_cnt;
+            err = run_alone(o, begin + i, is_over);
+        }
+    }
+    return err;
+}
+
+/* Rounds until every transaction of the chunk holds: *is_settled is 1; or until that is too dear.
+ */
+static hd_err run_rounds(ordered *o, hd_batch *batch, hd_version_input *in, uint32_t *rerun_cnt,
+                         int *is_settled) {
+    kept *k = o->k;
+    uint32_t invalid_cnt, last_cnt = in->tx_cnt, first = 0;
+    *is_settled = 0;
+    for (uint32_t round = 1;; round++) {
+        uint64_t begin_ns = hd_clock_ns();
+        hd_err err = hd_version_index_build(k->index, &batch->versions, in);
+        if (err == HD_OK)
+            err = hd_version_index_check(k->index, k->invalid, &invalid_cnt, in, first);
+        o->stats->index_ns += hd_clock_ns() - begin_ns;
+        o->stats->round_cnt++;
+        if (err != HD_OK)
+            return err;
+        *is_settled = invalid_cnt == 0;
+        if (invalid_cnt == 0 || round > ROUND_MAX || invalid_cnt > last_cnt / 2)
+            return HD_OK;
+        first = k->invalid[0]; /* what stands before it is final */
+        last_cnt = invalid_cnt;
+        begin_ns = hd_clock_ns();
+        batch->list = k->invalid;
+        batch->list_cnt = invalid_cnt;
+        batch->flags = HD_BATCH_READS | HD_BATCH_KEEP;
+        err = hd_exec_run(k->many ? k->many : o->x, &k->chunk, batch);
+        o->stats->again_ns += hd_clock_ns() - begin_ns;
+        if (err != HD_OK)
+            return err;
+        for (uint32_t i = 0; i < invalid_cnt; i++)
+            k->is_late[k->invalid[i]] = 1;
+        *rerun_cnt += invalid_cnt;
+    }
+}
+
+static hd_err run_chunk(ordered *o, uint32_t begin, uint32_t cnt, uint32_t *done_cnt,
+                        uint32_t *rerun_cnt) {
+    kept *k = o->k;
     hd_batch batch = {.worlds = &o->world,
                       .envs = o->seq->envs,
                       .txs = o->seq->txs + begin,
@@ -214,29 +376,43 @@ static hd_err run_chunk(ordered *o, uint32_t begin, uint32_t cnt, uint32_t *reru
                       .world_cnt = 1,
                       .env_cnt = o->seq->env_cnt,
                       .tx_cnt = cnt,
-                      .flags = HD_BATCH_READS,
+                      .flags = HD_BATCH_READS | HD_BATCH_ASSUMED,
                       .work_max = o->seq->chunk_work_max,
                       .blockhash = o->seq->blockhash,
                       .blockhash_ctx = o->seq->blockhash_ctx};
-    hd_err err = hd_exec_run(o->x, &o->chunk, &batch);
-    o->stats->chunk_ns += o->chunk.total_ns;
-    o->stats->kernel_ns += o->chunk.kernel_ns;
-    o->stats->chunk_cnt++;
-    o->stats->chunk_tx_cnt += cnt;
-    o->is_code_changed = 0;
+    int is_settled = 0;
     *rerun_cnt = 0;
-    for (uint32_t i = 0; err == HD_OK && i < cnt; i++) {
-        const hd_receipt *r = &o->chunk.receipts[i];
-        int is_over = block_turn(o, &o->seq->txs[begin + i]);
-        /* A refused transaction exports nothing that could be validated; one that was given up has
-           no result yet. */
-        if (!is_over && r->status <= HD_TX_HALT && reads_hold(o, r)) {
-            err = commit(o, begin + i, r, &o->chunk);
-        } else {
-            (*rerun_cnt)++;
-            err = run_alone(o, begin + i, is_over);
-        }
+    *done_cnt = cnt;
+    hd_err err = kept_reserve(k, cnt);
+    if (err == HD_OK && hd_exec_backend(o->x) == HD_BACKEND_CUDA && !k->many) {
+        hd_exec_options options = {.backend = HD_BACKEND_HOST};
+        err = hd_exec_open(&k->many, &options);
     }
+    if (err == HD_OK)
+        err = hd_exec_run(o->x, &k->chunk, &batch);
+    if (err != HD_OK)
+        return err;
+    o->stats->chunk_ns += k->chunk.total_ns;
+    o->stats->kernel_ns += k->chunk.kernel_ns;
+    o->stats->chunk_cnt++;
+    memset(k->is_late, 0, cnt);
+    hd_version_input in = {.world = &o->world,
+                           .envs = o->seq->envs,
+                           .txs = batch.txs,
+                           .results = &k->chunk,
+                           .is_late = k->is_late,
+                           .tx_cnt = cnt};
+    err = run_rounds(o, &batch, &in, rerun_cnt, &is_settled);
+    if (err == HD_OK && is_settled)
+        err = commit_chunk(o, &in, begin, done_cnt);
+    else if (err == HD_OK)
+        err = finish_in_order(o, begin, cnt, rerun_cnt);
+    if (err == HD_OK && *done_cnt < cnt) {
+        /* What came after it may have read its writes: it begins anew. */
+        err = run_alone(o, begin + *done_cnt, block_turn(o, &batch.txs[*done_cnt]));
+        ++*done_cnt;
+    }
+    o->stats->chunk_tx_cnt += *done_cnt;
     o->stats->rerun_cnt += *rerun_cnt;
     return err;
 }
@@ -257,12 +433,12 @@ static hd_err run_all(ordered *o, uint32_t chunk_min, uint32_t chunk_max) {
         err = run_serial(o, 0, at);
     }
     while (err == HD_OK && at < end) {
-        uint32_t rerun_cnt = 0, cnt = HD_MIN(chunk, end - at);
+        uint32_t rerun_cnt = 0, cnt = HD_MIN(chunk, end - at), done_cnt;
         uint64_t gas = o->stats->gas_used, ns = hd_clock_ns();
-        err = run_chunk(o, at, cnt, &rerun_cnt);
+        err = run_chunk(o, at, cnt, &done_cnt, &rerun_cnt);
         gas = o->stats->gas_used - gas;
         ns = hd_clock_ns() - ns;
-        at += cnt;
+        at += done_cnt;
         /* Conflicts within a chunk grow with its length: find the length that has few. */
         if (rerun_cnt > cnt / 4)
             chunk = HD_MAX(chunk / 2, chunk_min);
@@ -270,7 +446,7 @@ static hd_err run_all(ordered *o, uint32_t chunk_min, uint32_t chunk_max) {
             chunk = HD_MIN(chunk * 2, chunk_max);
         if (err != HD_OK || !may_be_serial)
             continue;
-        if (rerun_cnt > cnt / 2 || is_dear(o, gas, ns)) {
+        if (is_dear(o, gas, ns)) {
             cnt = HD_MIN(serial, end - at);
             err = run_serial(o, at, at + cnt);
             at += cnt;
@@ -292,11 +468,10 @@ hd_err hd_exec_ordered(hd_exec *x, hd_state *s, const hd_sequence *seq, hd_order
     hd_ordered_stats own_stats;
     ordered o;
     uint64_t begin_ns = hd_clock_ns();
-    hd_exec_options options = {.backend = HD_BACKEND_HOST, .threads = 1};
     memset(&o, 0, sizeof(o));
     o.stats = stats ? stats : &own_stats;
     memset(o.stats, 0, sizeof(*o.stats));
-    hd_err err = hd_exec_open(&o.alone, &options);
+    hd_err err = kept_open(&o.k, x);
     if (err != HD_OK)
         return err;
     o.x = x;
@@ -306,10 +481,11 @@ hd_err hd_exec_ordered(hd_exec *x, hd_state *s, const hd_sequence *seq, hd_order
     int is_cuda = hd_exec_backend(x) == HD_BACKEND_CUDA;
     uint32_t chunk_max = seq->chunk_cnt ? seq->chunk_cnt : is_cuda ? CHUNK_CUDA : CHUNK_HOST;
     chunk_max = HD_MIN(chunk_max, HD_ORDERED_CHUNK_MAX);
+    /* One thread gains nothing by running ahead. */
+    if (!is_cuda && hd_pool_thread_cnt(hd_exec_pool(x)) == 1 &&
+        !(seq->flags & HD_ORDERED_NEVER_SERIAL))
+        chunk_max = 1;
     err = run_all(&o, HD_MIN(is_cuda ? CHUNK_MIN_CUDA : CHUNK_MIN_HOST, chunk_max), chunk_max);
-    hd_results_free(&o.chunk);
-    hd_results_free(&o.one);
-    hd_exec_close(o.alone);
     o.stats->total_ns = hd_clock_ns() - begin_ns;
     return err;
 }

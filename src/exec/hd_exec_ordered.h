@@ -1,9 +1,11 @@
 /* hd_exec_ordered.h - a sequence of transactions whose result equals serial execution in that
-   order.
+   order, run in rounds.
 
-   Chunks of the sequence run at once against the state as it is. Then, in order, what each
-   transaction read is compared by value with the state that its predecessors left: where all is as
-   it was read, its writes are applied; where not, it runs again on the host, alone. */
+   A chunk of the sequence runs at once against the state as it is. What its transactions wrote is
+   indexed, and each one's reads are compared by value with what the index says its predecessors
+   left. Those that do not hold run again, reading the index; and so on until all hold. Where
+   rounds do not converge, the chunk is finished in order: what holds is applied, what does not runs
+   again alone. */
 #ifndef HD_EXEC_ORDERED_H
 #define HD_EXEC_ORDERED_H
 
@@ -34,8 +36,8 @@ typedef struct {
     hd_err (*blockhash)(void *ctx, hd_hash *out, uint32_t world_idx, uint64_t number);
     void *blockhash_ctx;
     /* Called in order with each final receipt, before its writes enter the state; the receipt's
-       offsets point into from, which is valid during the call. An error ends the sequence with it.
-       NULL: none. */
+       offsets point into from, which is valid during the call. Writes of its neighbours before it
+       may not have entered the state yet either. An error ends the sequence with it. NULL: none. */
     hd_err (*receipt)(void *ctx, uint32_t tx_idx, const hd_receipt *r, const hd_results *from);
     void *receipt_ctx;
 } hd_sequence;
@@ -44,12 +46,16 @@ typedef struct {
     uint64_t gas_used;     /* of all transactions */
     uint64_t chunk_cnt;    /* chunks that ran at once */
     uint64_t chunk_tx_cnt; /* transactions in them */
-    uint64_t rerun_cnt;    /* of these, the ones that ran again */
+    uint64_t round_cnt;    /* rounds of all chunks, each chunk's first included */
+    uint64_t rerun_cnt;    /* transactions that ran again, once for each time */
     uint64_t serial_cnt;   /* transactions that ran outside of chunks */
     uint64_t refused_cnt;  /* HD_TX_INVALID... in the end */
     uint64_t failed_cnt;   /* HD_TX_REVERT or HD_TX_HALT in the end */
     uint64_t chunk_ns;     /* time in which chunks ran at once */
     uint64_t kernel_ns;    /* of it, kernels (cuda) */
+    uint64_t index_ns;     /* indexing and validating */
+    uint64_t again_ns;     /* rounds after the first */
+    uint64_t commit_ns;    /* receipts and writes of chunks */
     uint64_t rerun_ns;     /* time of transactions that ran alone, their writes included */
     uint64_t total_ns;
 } hd_ordered_stats;

@@ -56,6 +56,9 @@ typedef struct {
 /* hd_read_holds: 1 when a transaction that saw d and r would do the same with `now`. */
 int hd_read_holds(const hd_account_diff *d, const hd_account_read *r, const hd_account_now *now);
 
+/* The same of a slot and its value before the transaction. */
+int hd_slot_holds(const hd_slot_diff *d, hd_u256 now);
+
 /* hd_account_settle rewrites d, which holds what the transaction saw, to what it is with `now`
    before it: balance by the same difference, nonce, existence, deletion of touched empty accounts
    from EIP-158 on. */

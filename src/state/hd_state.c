@@ -540,6 +540,13 @@ hd_err hd_state_set(hd_state *s, const hd_address *addr, uint64_t nonce, hd_u256
     return HD_OK;
 }
 
+hd_err hd_state_keep_code(hd_state *s, const uint8_t *code, size_t code_sz) {
+    hd_hash hash;
+    uint32_t code_idx;
+    hd_keccak256(hash.b, code, code_sz);
+    return code_insert(&code_idx, s, &hash, code, code_sz);
+}
+
 hd_err hd_state_set_account(hd_state *s, const hd_address *addr, uint64_t nonce,
                             hd_u256 balance_wei) {
     uint32_t idx;

@@ -50,6 +50,10 @@ hd_err hd_state_set_code(hd_state *s, const hd_address *addr, const hd_hash *has
 /* The account and its storage are gone; HD_OK also when there was none. */
 hd_err hd_state_delete(hd_state *s, const hd_address *addr);
 
+/* hd_state_keep_code makes the state know a code that no account has: taking a change back
+   (hd_undo_apply) may need it. HD_ERR_NOMEM, HD_ERR_LIMIT. */
+hd_err hd_state_keep_code(hd_state *s, const uint8_t *code, size_t code_sz);
+
 /* hd_state_add_balance credits; a credit of 0 touches: from EIP-158 (fork >= SPURIOUS) an empty
    account stays away or is deleted, before it is created. */
 hd_err hd_state_add_balance(hd_state *s, const hd_address *addr, hd_u256 wei, uint32_t fork);

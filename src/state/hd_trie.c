@@ -163,6 +163,89 @@ hd_err hd_trie_root_sorted(hd_hash *root, const hd_trie_item *items, size_t cnt)
     return err;
 }
 
+/* ---- one at a time ---- */
+
+/* The newest item waits until its successor says how many nibbles they share. */
+struct hd_trie_stream {
+    level levels[LEVELS_FIXED];
+    level_stack stack;
+    hd_trie_enc enc;
+    int64_t common_before;
+    uint32_t has_item;
+    uint32_t value_sz;
+    hd_hash key;
+    uint8_t value[HD_TRIE_STREAM_VALUE_SZ_MAX];
+};
+
+static void stream_begin(hd_trie_stream *st) {
+    st->stack.levels = st->levels;
+    st->stack.more = NULL;
+    st->stack.cnt = 0;
+    st->stack.cap = LEVELS_FIXED;
+    st->common_before = -1;
+    st->has_item = 0;
+}
+
+hd_trie_stream *hd_trie_stream_new(void) {
+    hd_trie_stream *st = (hd_trie_stream *)malloc(sizeof *st);
+    if (!st)
+        return NULL;
+    hd_trie_enc_init(&st->enc);
+    stream_begin(st);
+    return st;
+}
+
+void hd_trie_stream_free(hd_trie_stream *st) {
+    if (!st)
+        return;
+    hd_trie_enc_free(&st->enc);
+    free(st->stack.more);
+    free(st);
+}
+
+static hd_err stream_flush(hd_trie_ref *ref, hd_trie_stream *st, int64_t common_next) {
+    hd_trie_item item = {{st->key.b, sizeof st->key}, {st->value, st->value_sz}};
+    hd_err err = add_item(ref, &st->enc, &st->stack, &item, st->common_before, common_next);
+    st->common_before = common_next;
+    return err;
+}
+
+hd_err hd_trie_stream_add(hd_trie_stream *st, const hd_hash *key, hd_span value) {
+    if (value.sz == 0)
+        return HD_ERR_FORMAT;
+    if (value.sz > HD_TRIE_STREAM_VALUE_SZ_MAX)
+        return HD_ERR_LIMIT;
+    if (st->has_item) {
+        hd_span before = {st->key.b, sizeof st->key}, next = {key->b, sizeof *key};
+        if (!is_below(before, next))
+            return HD_ERR_FORMAT;
+        hd_trie_ref ref;
+        hd_err err = stream_flush(&ref, st, (int64_t)common_nibbles(before, next));
+        if (err != HD_OK)
+            return err;
+    }
+    st->key = *key;
+    memcpy(st->value, value.data, value.sz);
+    st->value_sz = (uint32_t)value.sz;
+    st->has_item = 1;
+    return HD_OK;
+}
+
+hd_err hd_trie_stream_root(hd_hash *root, hd_trie_stream *st) {
+    hd_err err = HD_OK;
+    if (!st->has_item) {
+        hd_trie_empty_root(root);
+    } else {
+        hd_trie_ref ref;
+        err = stream_flush(&ref, st, -1);
+        if (err == HD_OK)
+            hd_trie_ref_root(root, &ref);
+    }
+    free(st->stack.more);
+    stream_begin(st);
+    return err;
+}
+
 /* ---- lists ---- */
 
 typedef struct {

@@ -29,6 +29,19 @@ hd_err hd_trie_root_sorted(hd_hash *root, const hd_trie_item *items, size_t cnt)
    rlp(i). Errors as above. */
 hd_err hd_trie_list_root(hd_hash *root, const hd_span *items, size_t cnt);
 
+/* The same root from items that come one at a time, in the memory of one path: for what is too much
+   to hold at once. Keys are 32 bytes, values 1 to HD_TRIE_STREAM_VALUE_SZ_MAX. One thread. */
+#define HD_TRIE_STREAM_VALUE_SZ_MAX 256u
+typedef struct hd_trie_stream hd_trie_stream;
+
+hd_trie_stream *hd_trie_stream_new(void); /* NULL: no memory */
+void hd_trie_stream_free(hd_trie_stream *st);
+/* hd_trie_stream_add copies key and value. HD_ERR_FORMAT for a key that is not above the one before
+   or an empty value, HD_ERR_LIMIT, HD_ERR_NOMEM; after an error only freeing helps. */
+hd_err hd_trie_stream_add(hd_trie_stream *st, const hd_hash *key, hd_span value);
+/* hd_trie_stream_root gives the root of what was added and begins anew. */
+hd_err hd_trie_stream_root(hd_hash *root, hd_trie_stream *st);
+
 /* A trie in memory, which remembers the hashes of what did not change. One thread at a time. */
 typedef struct hd_trie hd_trie;
 
