@@ -304,14 +304,13 @@ static void a_balance_that_a_round_made_up_bounds_nothing(void **state) {
     set_balance(nobody(3), 1);
     ask(0, BLOCK_SEND, whom(nobody(3)), 80, word(50));
     ask(1, BLOCK_SEND, whom(nobody(3)), 80, word(51));
-    ask(2, BLOCK_SEND, whom(nobody(3)), 85, word(52))->value_wei = word(70);
+    ask(2, BLOCK_SEND, whom(nobody(3)), 85, word(50))->value_wei = word(70); /* 50: runs again */
     for (uint32_t i = 3; i < 20; i++) /* so that few enough are invalid for another round */
         pay(i, nobody(i + 1), 1);
     set_balance(block_contract(BLOCK_SEND), 100);
     expect_serial();
-    assert_int_equal(slot_of(BLOCK_SEND, word(50)), 3);
     assert_int_equal(slot_of(BLOCK_SEND, word(51)), 2);
-    assert_int_equal(slot_of(BLOCK_SEND, word(52)), 3); /* 20 were left, and 70 came with it */
+    assert_int_equal(slot_of(BLOCK_SEND, word(50)), 3); /* 20 were left, and 70 came with it */
 }
 
 /* ---- creation, code, destruction */
