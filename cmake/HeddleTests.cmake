@@ -55,6 +55,12 @@ endforeach()
 add_executable(hd_rounds ${PROJECT_SOURCE_DIR}/tests/rounds.c)
 target_include_directories(hd_rounds PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
 target_link_libraries(hd_rounds PRIVATE heddle hd_flags)
+if(HD_STATIC_DEPS)
+    target_link_options(hd_rounds PRIVATE -static-libgcc)
+    if(HD_WITH_CUDA)
+        target_link_options(hd_rounds PRIVATE -static-libstdc++)
+    endif()
+endif()
 add_test(NAME rounds.a_hundred_blocks_on_as_many_threads_as_there_may_be
     COMMAND hd_rounds --blocks 100 --seed 77 --threads 1,2,3,5,8,13,16)
 set_tests_properties(rounds.a_hundred_blocks_on_as_many_threads_as_there_may_be PROPERTIES
