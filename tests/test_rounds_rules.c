@@ -202,6 +202,30 @@ static void a_slot_that_many_add_to_holds_their_sum(void **state) {
     assert_int_equal(status_of(MANY), HD_TX_REVERT);
 }
 
+/* Two to a slot: the second of each pair runs once more, and then the block stands. */
+static void a_slots_second_writer_runs_once_more(void **state) {
+    hd_exec_options options = {.backend = HD_BACKEND_HOST, .threads = 2};
+    block_way way = {HD_BACKEND_HOST, 2, 0, HD_ORDERED_NEVER_SERIAL, 0};
+    hd_ordered_stats stats;
+    block_tally tally;
+    hd_exec *x = NULL;
+    hd_state *s = hd_state_new();
+    char why[256];
+    (void)state;
+    memset(&tally, 0, sizeof tally);
+    begin(HD_FORK_OSAKA);
+    for (uint32_t i = 0; i < MANY; i++)
+        ask(i, BLOCK_COUNTER, word(i / 2), 0, word(0));
+    assert_non_null(s);
+    assert_int_equal(random_block_serial(&the_block, &tally), HD_OK);
+    assert_int_equal(hd_exec_open(&x, &options), HD_OK);
+    assert_int_equal(random_block_check(why, sizeof why, &stats, &the_block, x, s, &way), HD_OK);
+    assert_int_equal(stats.rerun_cnt, MANY / 2);
+    assert_int_equal(stats.round_cnt, 2);
+    hd_exec_close(x);
+    hd_state_free(s);
+}
+
 static void a_transfer_to_oneself_changes_nothing(void **state) {
     (void)state;
     begin(HD_FORK_OSAKA);
@@ -429,6 +453,41 @@ static void storage_without_code_forbids_creation(void **state) {
     pay(1, created, 5);
     expect_serial();
     assert_int_equal(status_of(1), HD_TX_HALT);
+}
+
+/* What has nothing but storage is empty: a touch takes the storage away, and then it can be. */
+static void storage_that_a_touch_took_away_forbids_nothing(void **state) {
+    evm_asm *init = asm_new(0);
+    (void)state;
+    begin(HD_FORK_OSAKA);
+    hd_address sender = block_account(0), created = block_created(&sender, 0);
+    block_child_init(init);
+    set_balance(created, 0);
+    assert_int_equal(hd_state_set_slot(the_block.first, &created, word(1), word(9)), HD_OK);
+    pay(1, created, 0);
+    create(0, init);
+    call(2, created, word(7), word(0), word(0));
+    expect_serial();
+    assert_int_equal(status_of(1), HD_TX_SUCCESS);
+    assert_int_equal(slot_after(created, word(1)), 1);
+}
+
+/* Code, nonce and balance are as before: only the storage tells that it was destroyed. */
+static void a_contract_that_came_again_has_no_old_storage(void **state) {
+    static evm_asm code;
+    (void)state;
+    begin(HD_FORK_SHANGHAI);
+    hd_address child = block_child(0);
+    block_code(&code, BLOCK_CHILD_A);
+    assert_int_equal(hd_state_set(the_block.first, &child, 1, word(0), code.b, code.sz), HD_OK);
+    assert_int_equal(hd_state_set_slot(the_block.first, &child, word(7), word(50)), HD_OK);
+    call(0, child, word(8), word(1), whom(nobody(4)));
+    ask(1, BLOCK_CREATE2, word(0), 0, word(0));
+    call(2, child, word(7), word(0), word(0));
+    call(3, child, word(7), word(0), word(0));
+    expect_serial();
+    assert_int_equal(slot_after(child, word(7)), 2);
+    assert_int_equal(slot_after(child, word(1)), 1);
 }
 
 /* ---- reverts, refunds, transient storage */
@@ -769,10 +828,43 @@ static void several_blocks_follow_each_other(void **state) {
     expect_serial();
 }
 
+/* A later block asks for what an earlier block's coinbase earned, while nobody asks for its own. */
+static void a_later_block_sees_what_an_earlier_coinbase_earned(void **state) {
+    (void)state;
+    begin(HD_FORK_OSAKA);
+    the_block.env_cnt = 2;
+    the_block.envs[1] = the_block.envs[0];
+    the_block.envs[0].coinbase = nobody(40);
+    the_block.envs[1].coinbase = nobody(41);
+    for (uint32_t i = 0; i < 10; i++)
+        pay(i, nobody(42), 1);
+    ask(10, BLOCK_READER, whom(nobody(40)), 0, word(0))->env_idx = 1;
+    expect_serial();
+    assert_int_equal(slot_of(BLOCK_READER, word(0)), 10 * 63000);
+}
+
+/* EIP-158: a coinbase with nothing but storage goes with the first fee, were it of nothing, and
+   comes again with the next. */
+static void a_fee_of_nothing_takes_an_empty_coinbases_storage(void **state) {
+    (void)state;
+    begin(HD_FORK_LONDON);
+    hd_address empty = nobody(43);
+    the_block.envs[0].coinbase = empty;
+    set_balance(empty, 0);
+    assert_int_equal(hd_state_set_slot(the_block.first, &empty, word(1), word(9)), HD_OK);
+    hd_tx *tx = pay(0, nobody(44), 1);
+    tx->gas_price = tx->priority_fee = word(7);
+    pay(1, nobody(44), 1);
+    expect_serial();
+    assert_true(is_there(empty));
+    assert_int_equal(slot_after(empty, word(1)), 0);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_payments_to_one_account_add_up),
         cmocka_unit_test(a_slot_that_many_add_to_holds_their_sum),
+        cmocka_unit_test(a_slots_second_writer_runs_once_more),
         cmocka_unit_test(a_transfer_to_oneself_changes_nothing),
         cmocka_unit_test(more_than_255_loads_of_a_slot_are_counted),
         cmocka_unit_test(two_loads_in_one_comparison_see_their_turn),
@@ -786,6 +878,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_contract_that_was_there_before_can_be_destroyed_and_paid),
         cmocka_unit_test(from_cancun_destruction_only_moves_the_balance),
         cmocka_unit_test(storage_without_code_forbids_creation),
+        cmocka_unit_test(storage_that_a_touch_took_away_forbids_nothing),
+        cmocka_unit_test(a_contract_that_came_again_has_no_old_storage),
         cmocka_unit_test(reverted_writes_are_gone_and_reverted_reads_count),
         cmocka_unit_test(refunds_hang_on_what_the_one_before_left),
         cmocka_unit_test(transient_storage_ends_with_its_transaction),
@@ -810,6 +904,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(system_calls_stand_in_their_place),
         cmocka_unit_test(a_lane_that_was_misled_does_not_hold_up_the_block),
         cmocka_unit_test(several_blocks_follow_each_other),
+        cmocka_unit_test(a_later_block_sees_what_an_earlier_coinbase_earned),
+        cmocka_unit_test(a_fee_of_nothing_takes_an_empty_coinbases_storage),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);

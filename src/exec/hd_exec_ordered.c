@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/hd_clock.h"
+#include "base/hd_mutation.h"
 #include "exec/hd_version_index.h"
 
 #define CHUNK_HOST 16384u
@@ -278,7 +279,7 @@ static uint32_t find_over(const ordered *o, uint32_t begin, uint32_t cnt) {
     for (uint32_t i = 0; i < cnt; i++) {
         const hd_tx *tx = &o->seq->txs[begin + i];
         const hd_receipt *r = &o->k->chunk.receipts[i];
-        if (block_turn(&copy, tx))
+        if (block_turn(&copy, tx) && HD_KEEPS(HD_MUTATION_OVER))
             return i;
         if (r->status <= HD_TX_HALT && !(tx->flags & HD_TX_SKIP_CHECKS)) {
             copy.block_gas_used += r->gas_used;
@@ -346,8 +347,8 @@ static hd_err run_rounds(ordered *o, hd_batch *batch, hd_version_input *in, uint
         o->stats->round_cnt++;
         if (err != HD_OK)
             return err;
-        *is_settled = invalid_cnt == 0;
-        if (invalid_cnt == 0 || round > ROUND_MAX || invalid_cnt > last_cnt / 2)
+        *is_settled = invalid_cnt == 0 || (!HD_KEEPS(HD_MUTATION_FINAL) && round > 1);
+        if (*is_settled || round > ROUND_MAX || invalid_cnt > last_cnt / 2)
             return HD_OK;
         first = k->invalid[0]; /* what stands before it is final */
         last_cnt = invalid_cnt;
