@@ -51,6 +51,7 @@ typedef struct {
     hd_buf data;
     hd_exec *x; /* host, one thread */
     hd_results results;
+    uint64_t known_number; /* the only block whose hash is known; 0: all are */
 } random_block;
 
 /* ---- contracts: each takes words w0, w1, w2 of calldata */
@@ -614,6 +615,13 @@ typedef struct {
     uint32_t env_idx; /* whose block it is */
 } block_left;
 
+static inline hd_err block_hash_of(void *ctx, hd_hash *out, uint32_t world_idx, uint64_t number) {
+    const random_block *b = ctx;
+    if (b->known_number && number != b->known_number)
+        return HD_ERR_ABSENT;
+    return random_blockhash(NULL, out, world_idx, number);
+}
+
 /* Runs one transaction on b->last. One that wants more than is left meets a block of what is left;
    any other sees the block's own limits. */
 static inline hd_err block_step(random_block *b, uint32_t i, block_left *left, hd_buf *scratch,
@@ -638,7 +646,8 @@ static inline hd_err block_step(random_block *b, uint32_t i, block_left *left, h
                       .world_cnt = 1,
                       .env_cnt = 1,
                       .tx_cnt = 1,
-                      .blockhash = random_blockhash};
+                      .blockhash = block_hash_of,
+                      .blockhash_ctx = b};
     hd_err err = hd_exec_run(b->x, &b->results, &batch);
     if (err != HD_OK)
         return err;
@@ -869,7 +878,8 @@ static inline hd_err random_block_check(char *why, size_t why_sz, hd_ordered_sta
     seq.chunk_cnt = way->chunk_cnt;
     seq.flags = way->flags;
     seq.chunk_work_max = way->chunk_work_max;
-    seq.blockhash = random_blockhash;
+    seq.blockhash = block_hash_of;
+    seq.blockhash_ctx = (void *)(uintptr_t)b;
     seq.receipt = block_receipt;
     seq.receipt_ctx = &c;
     why[0] = 0;

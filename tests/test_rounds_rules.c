@@ -26,6 +26,7 @@ static random_block *begin(uint32_t fork) {
     b->fork = b->r.fork = fork;
     b->tx_cnt = 0;
     b->env_cnt = 1;
+    b->known_number = 0;
     hd_env *e = &b->envs[0];
     memset(e, 0, sizeof *e);
     e->fork = fork;
@@ -847,6 +848,32 @@ static void a_lane_that_was_misled_does_not_hold_up_the_block(void **state) {
     assert_int_equal(slot_of(BLOCK_BURNER, word(1)), 20 * 37);
 }
 
+/* A witness holds the hashes that serial execution asks for. What is misled may ask for others. */
+static void a_block_hash_that_only_the_misled_ask_for_is_not_needed(void **state) {
+    evm_asm *a = asm_new(0);
+    (void)state;
+    begin(HD_FORK_OSAKA);
+    the_block.known_number = 995;
+    block_word(a, 1); /* slots[0] = w0, or slots[1] = the hash of block slots[0] */
+    uint32_t at = block_jump_if(a);
+    asm_op1(a, HD_OP_SLOAD, 0);
+    asm_op(a, HD_OP_BLOCKHASH);
+    asm_push(a, 1);
+    asm_op(a, HD_OP_SSTORE);
+    asm_op(a, HD_OP_STOP);
+    block_land(a, at);
+    block_word(a, 0);
+    asm_push(a, 0);
+    asm_op(a, HD_OP_SSTORE);
+    hd_address asker = put_code(0, a);
+    assert_int_equal(hd_state_set_slot(the_block.first, &asker, word(0), word(994)), HD_OK);
+    call(0, asker, word(995), word(1), word(0));
+    for (uint32_t i = 1; i < 10; i++)
+        call(i, asker, word(0), word(0), word(0));
+    expect_serial();
+    assert_true(slot_after(asker, word(1)) != 0);
+}
+
 static void several_blocks_follow_each_other(void **state) {
     (void)state;
     begin(HD_FORK_OSAKA);
@@ -938,6 +965,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(the_blocks_blobs_limit_who_comes_in),
         cmocka_unit_test(system_calls_stand_in_their_place),
         cmocka_unit_test(a_lane_that_was_misled_does_not_hold_up_the_block),
+        cmocka_unit_test(a_block_hash_that_only_the_misled_ask_for_is_not_needed),
         cmocka_unit_test(several_blocks_follow_each_other),
         cmocka_unit_test(a_later_block_sees_what_an_earlier_coinbase_earned),
         cmocka_unit_test(a_fee_of_nothing_takes_an_empty_coinbases_storage),

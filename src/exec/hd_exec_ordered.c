@@ -366,6 +366,7 @@ static hd_err run_rounds(ordered *o, hd_batch *batch, hd_version_input *in, uint
     }
 }
 
+/* *done_cnt 0: a block hash was missing, and the chunk has changed nothing. */
 static hd_err run_chunk(ordered *o, uint32_t begin, uint32_t cnt, uint32_t *done_cnt,
                         uint32_t *rerun_cnt) {
     kept *k = o->k;
@@ -391,6 +392,8 @@ static hd_err run_chunk(ordered *o, uint32_t begin, uint32_t cnt, uint32_t *done
     }
     if (err == HD_OK)
         err = hd_exec_run(o->x, &k->chunk, &batch);
+    if (err == HD_ERR_ABSENT)
+        *done_cnt = 0;
     if (err != HD_OK)
         return err;
     o->stats->chunk_ns += k->chunk.total_ns;
@@ -404,6 +407,8 @@ static hd_err run_chunk(ordered *o, uint32_t begin, uint32_t cnt, uint32_t *done
                            .is_late = k->is_late,
                            .tx_cnt = cnt};
     err = run_rounds(o, &batch, &in, rerun_cnt, &is_settled);
+    if (err == HD_ERR_ABSENT)
+        *done_cnt = 0;
     if (err == HD_OK && is_settled)
         err = commit_chunk(o, &in, begin, done_cnt);
     else if (err == HD_OK)
@@ -437,6 +442,12 @@ static hd_err run_all(ordered *o, uint32_t chunk_min, uint32_t chunk_max) {
         uint32_t rerun_cnt = 0, cnt = HD_MIN(chunk, end - at), done_cnt;
         uint64_t gas = o->stats->gas_used, ns = hd_clock_ns();
         err = run_chunk(o, at, cnt, &done_cnt, &rerun_cnt);
+        /* Those who were misled ask for block hashes that nobody needs, and that a witness lacks.
+         */
+        if (err == HD_ERR_ABSENT && done_cnt == 0) {
+            err = run_serial(o, at, at + cnt);
+            done_cnt = cnt;
+        }
         gas = o->stats->gas_used - gas;
         ns = hd_clock_ns() - ns;
         at += done_cnt;
