@@ -323,6 +323,31 @@ static void a_contract_pays_while_it_can(void **state) {
     assert_int_equal(slot_of(BLOCK_SEND, word(50 + 15)), 2);
 }
 
+/* Both of the first two could pay before; so in between more is spent than there is, and the third
+   sees a balance below zero, to which what it brings itself is added. */
+static void what_was_overspent_for_a_round_misleads_nobody(void **state) {
+    static const uint64_t has[] = {1000, 975}, wants[] = {478, 10};
+    evm_asm *a = asm_new(0);
+    hd_address payers[2];
+    (void)state;
+    begin(HD_FORK_OSAKA);
+    block_code(a, BLOCK_SEND);
+    for (uint32_t i = 0; i < 2; i++) {
+        payers[i] = put_code(i, a);
+        set_balance(payers[i], has[i]);
+        call(4 * i, payers[i], whom(nobody(3)), word(600), word(5));
+        call(4 * i + 1, payers[i], whom(nobody(4)), word(600), word(6));
+        call(4 * i + 2, payers[i], whom(nobody(5)), word(wants[i]), word(5))->value_wei = word(229);
+    }
+    for (uint32_t i = 10; i < 40; i++)
+        pay(i, nobody(i), 1);
+    expect_serial();
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(slot_after(payers[i], word(5)), 3);
+        assert_int_equal(slot_after(payers[i], word(6)), 2);
+    }
+}
+
 /* ---- creation, code, destruction */
 
 static void a_second_create2_at_an_address_fails(void **state) {
@@ -375,6 +400,8 @@ static void code_of_the_same_block_is_seen(void **state) {
     call(10, created, word(9), word(1), whom(nobody(4))); /* jumps in it */
     ask(20, BLOCK_READER, whom(created), 1, word(0));
     ask(21, BLOCK_FORWARD, whom(created), 9, word(0)); /* runs that code in its own name */
+    for (uint32_t i = 22; i < 50; i++)                 /* so many that a round pays */
+        pay(i, nobody(i), 1);
     expect_serial();
     assert_int_equal(slot_after(created, word(9)), 10);
     assert_true(slot_of(BLOCK_READER, word(1)) > 0);
@@ -931,6 +958,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(two_loads_in_one_comparison_see_their_turn),
         cmocka_unit_test(sums_of_two_slots_follow_each_other),
         cmocka_unit_test(a_contract_pays_while_it_can),
+        cmocka_unit_test(what_was_overspent_for_a_round_misleads_nobody),
         cmocka_unit_test(a_second_create2_at_an_address_fails),
         cmocka_unit_test(a_create_at_an_address_that_was_taken_fails),
         cmocka_unit_test(code_of_the_same_block_is_seen),

@@ -24,6 +24,7 @@
 #define HD_MUTATION_ASSUMED 10    /* exec/hd_version_index.c: a sender that was assumed */
 #define HD_MUTATION_LATE 11       /* exec/hd_version_index.c: the world, of what ran again */
 #define HD_MUTATION_WIPED_READ 12 /* exec/hd_version_index.c: that destruction empties slots */
+#define HD_MUTATION_WRAP 25       /* exec/hd_version_index.c: bounds on what was overspent */
 
 /* What is lost when write sets are folded and committed. */
 #define HD_MUTATION_FEES 13         /* exec/hd_version_index.c: fees that somebody saw */

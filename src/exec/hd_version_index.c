@@ -617,6 +617,12 @@ int hd_read_holds(const hd_account_diff *d, const hd_account_read *r, const hd_a
     if (IS_CHECKED(HD_MUTATION_BALANCE) && (flags & HD_READ_BALANCE) &&
         !hd_u256_is_equal(now->balance_wei, d->original_balance_wei))
         return 0;
+    /* Bounds are taken where sums do not wrap. What is overspent for a round lies below zero, which
+       is a huge number: there only the same balance holds. */
+    if ((flags & (HD_READ_AT_LEAST | HD_READ_BELOW)) && HD_KEEPS(HD_MUTATION_WRAP) &&
+        HD_KEEPS(HD_MUTATION_ALL) && (now->balance_wei.w[3] | d->original_balance_wei.w[3]) >> 63 &&
+        !hd_u256_is_equal(now->balance_wei, d->original_balance_wei))
+        return 0;
     if (IS_CHECKED(HD_MUTATION_AT_LEAST) && (flags & HD_READ_AT_LEAST) &&
         hd_u256_lt(now->balance_wei, r->at_least_wei))
         return 0;
