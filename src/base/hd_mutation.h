@@ -24,7 +24,6 @@
 #define HD_MUTATION_ASSUMED 10    /* exec/hd_version_index.c: a sender that was assumed */
 #define HD_MUTATION_LATE 11       /* exec/hd_version_index.c: the world, of what ran again */
 #define HD_MUTATION_WIPED_READ 12 /* exec/hd_version_index.c: that destruction empties slots */
-#define HD_MUTATION_WRAP 25       /* exec/hd_version_index.c: bounds on what was overspent */
 
 /* What is lost when write sets are folded and committed. */
 #define HD_MUTATION_FEES 13         /* exec/hd_version_index.c: fees that somebody saw */
@@ -41,6 +40,7 @@
 #define HD_MUTATION_SAW_EMPTY 22    /* exec/hd_binding_plain.c: emptiness */
 #define HD_MUTATION_SAW_PRESENT 23  /* exec/hd_binding_plain.c: existence (before EIP-158) */
 #define HD_MUTATION_SAW_ENOUGH 24   /* exec/hd_binding_plain.c: that a balance sufficed, or not */
+#define HD_MUTATION_WRAP 25 /* exec/hd_binding_plain.c: that bounds are void where sums wrap */
 
 /* 1 unless the build leaves the rule out. */
 #define HD_KEEPS(kind) (HD_MUTATION != (kind))

@@ -394,7 +394,7 @@ static void version_touch(hd_account_version *v, uint32_t tx, uint32_t fork) {
         version_delete(v, tx);
 }
 
-static int writes_slots(const hd_results *res, const hd_receipt *r, uint32_t account_idx) {
+int hd_receipt_has_slots(const hd_results *res, const hd_receipt *r, uint32_t account_idx) {
     for (uint32_t i = 0; i < r->slot_cnt; i++)
         if (res->slots[r->slot_off + i].account_idx == account_idx &&
             (res->slots[r->slot_off + i].flags & HD_DIFF_CHANGED))
@@ -427,7 +427,7 @@ static void version_fold(hd_account_version *v, const hd_version_index *x, const
         v->nonce = d->nonce;
     if (d->flags & HD_DIFF_CODE)
         v->code_ref = d->code_sz ? d->reserved : 0;
-    if (writes_slots(in->results, r, e->idx))
+    if (hd_receipt_has_slots(in->results, r, e->idx))
         v->flags |= HD_VERSION_HAS_STORAGE | HD_VERSION_STORAGE_UNSURE;
     if (d->flags & HD_DIFF_TOUCHED)
         version_touch(v, e->tx, fork);
@@ -617,11 +617,9 @@ int hd_read_holds(const hd_account_diff *d, const hd_account_read *r, const hd_a
     if (IS_CHECKED(HD_MUTATION_BALANCE) && (flags & HD_READ_BALANCE) &&
         !hd_u256_is_equal(now->balance_wei, d->original_balance_wei))
         return 0;
-    /* Bounds are taken where sums do not wrap. What is overspent for a round lies below zero, which
-       is a huge number: there only the same balance holds. */
-    if ((flags & (HD_READ_AT_LEAST | HD_READ_BELOW)) && HD_KEEPS(HD_MUTATION_WRAP) &&
-        HD_KEEPS(HD_MUTATION_ALL) && (now->balance_wei.w[3] | d->original_balance_wei.w[3]) >> 63 &&
-        !hd_u256_is_equal(now->balance_wei, d->original_balance_wei))
+    /* Bounds are said of balances below 2^255, whose sums do not wrap. */
+    if (HD_KEEPS(HD_MUTATION_ALL) && (flags & (HD_READ_AT_LEAST | HD_READ_BELOW)) &&
+        now->balance_wei.w[3] >> 63)
         return 0;
     if (IS_CHECKED(HD_MUTATION_AT_LEAST) && (flags & HD_READ_AT_LEAST) &&
         hd_u256_lt(now->balance_wei, r->at_least_wei))
@@ -640,7 +638,8 @@ int hd_slot_holds(const hd_slot_diff *d, hd_u256 now) {
     return !IS_CHECKED(HD_MUTATION_SLOT) || hd_u256_is_equal(now, d->original);
 }
 
-void hd_account_settle(hd_account_diff *d, const hd_account_now *now, uint32_t fork) {
+void hd_account_settle(hd_account_diff *d, const hd_account_now *now, int has_slots,
+                       uint32_t fork) {
     uint32_t written = HD_DIFF_CHANGED | HD_DIFF_DESTROYED;
     if (fork >= HD_FORK_SPURIOUS || (d->flags & HD_DIFF_EXISTS))
         written |= HD_DIFF_TOUCHED;
@@ -651,6 +650,7 @@ void hd_account_settle(hd_account_diff *d, const hd_account_now *now, uint32_t f
     if (!is_nonce_written)
         d->nonce = now->nonce;
     d->original_nonce = now->nonce;
+    d->reserved = 0;
     d->flags &= ~(HD_DIFF_EXISTED | HD_DIFF_DELETED);
     if (now->is_there)
         d->flags |= HD_DIFF_EXISTED;
@@ -662,11 +662,13 @@ void hd_account_settle(hd_account_diff *d, const hd_account_now *now, uint32_t f
         ((d->flags & HD_DIFF_TOUCHED) && fork >= HD_FORK_SPURIOUS && is_empty)) {
         d->flags &= ~(HD_DIFF_CHANGED | HD_DIFF_CODE);
         if (now->is_there)
-            d->flags |= HD_DIFF_DELETED | HD_DIFF_CHANGED;
-    } else if (!now->is_there || !hd_u256_is_equal(d->balance_wei, d->original_balance_wei) ||
-               d->nonce != d->original_nonce) {
-        d->flags |= HD_DIFF_CHANGED;
+            d->flags |= HD_DIFF_DELETED | HD_DIFF_CHANGED | HD_DIFF_EXISTS;
+        return;
     }
+    d->flags &= ~HD_DIFF_CHANGED;
+    if (!now->is_there || !hd_u256_is_equal(d->balance_wei, d->original_balance_wei) ||
+        d->nonce != d->original_nonce || (d->flags & HD_DIFF_CODE) || has_slots)
+        d->flags |= HD_DIFF_CHANGED | HD_DIFF_EXISTS;
 }
 
 static void now_of_version(hd_account_now *now, const hd_version_index *x,
@@ -795,7 +797,8 @@ static hd_err settle_chunks(void *ctx, size_t begin, size_t end, uint32_t worker
                     v = &world;
                 }
                 now_of_version(&now, x, v);
-                hd_account_settle(d, &now, in->envs[in->txs[t].env_idx].fork);
+                hd_account_settle(d, &now, hd_receipt_has_slots(in->results, r, i),
+                                  in->envs[in->txs[t].env_idx].fork);
             }
         }
     }
