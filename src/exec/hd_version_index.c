@@ -724,7 +724,7 @@ static int tx_holds(const hd_version_index *x, uint32_t t) {
         const hd_account_version *a = d->account_idx < KEPT_MAX
                                           ? kept[d->account_idx]
                                           : hd_versions_account_find(&x->versions, addr, t);
-        uint32_t wiped = a && HD_KEEPS(HD_MUTATION_WIPED_READ) ? a->wiped : 0;
+        uint32_t wiped = a ? a->wiped : 0;
         const hd_slot_version *v = hd_versions_slot_find(&x->versions, addr, d->key, t);
         hd_u256 now = hd_u256_zero();
         if (v && v->tx + 1 > wiped) {
