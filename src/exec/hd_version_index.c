@@ -620,8 +620,8 @@ int hd_read_holds(const hd_account_diff *d, const hd_account_read *r, const hd_a
         !hd_u256_is_equal(now->balance_wei, d->original_balance_wei))
         return 0;
     /* Bounds are said of balances below 2^255, whose sums do not wrap. */
-    if ((flags & (HD_READ_AT_LEAST | HD_READ_BELOW)) && HD_KEEPS(HD_MUTATION_WRAP) &&
-        HD_KEEPS(HD_MUTATION_ALL) && now->balance_wei.w[3] >> 63)
+    if (HD_KEEPS(HD_MUTATION_ALL) && (flags & (HD_READ_AT_LEAST | HD_READ_BELOW)) &&
+        now->balance_wei.w[3] >> 63)
         return 0;
     if (IS_CHECKED(HD_MUTATION_AT_LEAST) && (flags & HD_READ_AT_LEAST) &&
         hd_u256_lt(now->balance_wei, r->at_least_wei))
@@ -726,7 +726,7 @@ static int tx_holds(const hd_version_index *x, uint32_t t) {
         const hd_account_version *a = d->account_idx < KEPT_MAX
                                           ? kept[d->account_idx]
                                           : hd_versions_account_find(&x->versions, addr, t);
-        uint32_t wiped = a && HD_KEEPS(HD_MUTATION_WIPED_READ) ? a->wiped : 0;
+        uint32_t wiped = a ? a->wiped : 0;
         const hd_slot_version *v = hd_versions_slot_find(&x->versions, addr, d->key, t);
         hd_u256 now = hd_u256_zero();
         if (v && v->tx + 1 > wiped) {
