@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "state/hd_state_bulk.h"
+
 #define PART_BITS 6u /* enough parts that workers share them evenly */
 #define PART_CNT (1u << PART_BITS)
 #define CHUNK_CNT_MAX 256u /* ranges of transactions that are gathered at once */
@@ -26,6 +28,8 @@ typedef struct {
 typedef struct {
     hd_versions_part view;
     room account_table, accounts, account_versions, slot_table, slots, slot_versions, key_ids;
+    uint32_t *rest; /* keys that a bulk did not take, in key_ids' memory */
+    uint32_t rest_cnt;
     uint32_t account_cnt, slot_cnt; /* keys */
 } part;
 
@@ -44,6 +48,7 @@ struct hd_version_index {
     room codes, code_bytes, jump_words;
     uint32_t code_cnt;
     uint32_t *invalid;
+    hd_state_bulk *bulk;
 };
 
 static hd_err room_make(room *r, size_t sz) {
@@ -66,7 +71,7 @@ hd_err hd_version_index_open(hd_version_index **out, hd_pool *pool) {
     x->pool = pool;
     x->counts = calloc(CHUNK_CNT_MAX, sizeof(*x->counts));
     x->found = calloc(CHUNK_CNT_MAX, sizeof(*x->found));
-    if (!x->counts || !x->found) {
+    if (!x->counts || !x->found || hd_state_bulk_open(&x->bulk) != HD_OK) {
         hd_version_index_close(x);
         return HD_ERR_NOMEM;
     }
@@ -87,6 +92,7 @@ void hd_version_index_close(hd_version_index *x) {
         free(p->slot_versions.p);
         free(p->key_ids.p);
     }
+    hd_state_bulk_close(x->bulk);
     free(x->entries[0].p);
     free(x->entries[1].p);
     free(x->counts);
@@ -796,29 +802,98 @@ static hd_err commit_account(hd_version_index *x, hd_state *s, const hd_versions
                              c ? x->versions.code_bytes + c->code_off : NULL, c ? c->code_sz : 0);
 }
 
-hd_err hd_version_index_commit(hd_version_index *x, hd_state *s, const hd_version_input *in) {
-    hd_err err = HD_OK;
-    for (uint32_t i = 0; err == HD_OK && i < PART_CNT; i++) {
-        const part *p = &x->parts[i];
-        for (uint32_t k = 0; err == HD_OK && k < p->account_cnt; k++) {
-            const hd_versions_account *a = &p->view.accounts[k];
-            err = commit_account(x, s, a, &p->view.account_versions[a->first + a->cnt - 1]);
+static const hd_account_version *last_account(const part *p, uint32_t k) {
+    const hd_versions_account *a = &p->view.accounts[k];
+    return &p->view.account_versions[a->first + a->cnt - 1];
+}
+
+static const hd_slot_version *last_slot(const part *p, uint32_t k) {
+    const hd_versions_slot *s = &p->view.slots[k];
+    return &p->view.slot_versions[s->first + s->cnt - 1];
+}
+
+/* Keys of a part as a bulk takes them; the others wait in rest. */
+static hd_err commit_part_accounts(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    hd_version_index *x = ctx;
+    (void)worker_idx;
+    for (size_t i = begin; i < end; i++) {
+        part *p = &x->parts[i];
+        p->rest = p->key_ids.p;
+        p->rest_cnt = 0;
+        for (uint32_t k = 0; k < p->account_cnt; k++) {
+            const hd_account_version *v = last_account(p, k);
+            if (v->wiped || !(v->flags & HD_VERSION_EXISTS) || v->code_ref & HD_CODE_VERSION ||
+                !hd_state_bulk_account(x->bulk, (uint32_t)i, p->view.accounts[k].addr, v->nonce,
+                                       v->balance_wei, v->code_ref))
+                p->rest[p->rest_cnt++] = k;
         }
     }
-    for (uint32_t i = 0; err == HD_OK && i < PART_CNT; i++) {
-        const part *p = &x->parts[i];
-        for (uint32_t k = 0; err == HD_OK && k < p->slot_cnt; k++) {
+    return HD_OK;
+}
+
+static hd_err commit_part_slots(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    hd_version_index *x = ctx;
+    (void)worker_idx;
+    for (size_t i = begin; i < end; i++) {
+        part *p = &x->parts[i];
+        p->rest = p->key_ids.p;
+        p->rest_cnt = 0;
+        for (uint32_t k = 0; k < p->slot_cnt; k++) {
             const hd_versions_slot *key = &p->view.slots[k];
-            const hd_slot_version *v = &p->view.slot_versions[key->first + key->cnt - 1];
+            const hd_slot_version *v = last_slot(p, k);
             const hd_account_version *owner =
                 hd_versions_account_find(&x->versions, key->addr, UINT32_MAX);
-            hd_address addr;
             if (owner && owner->wiped >= v->tx + 1)
-                continue;
-            hd_addr_to_wire(&addr, key->addr);
-            err = hd_state_set_slot(s, &addr, key->key, v->value);
+                continue; /* its account was destroyed after it */
+            if (!hd_state_bulk_slot(x->bulk, (uint32_t)i, key->addr, key->key, v->value))
+                p->rest[p->rest_cnt++] = k;
         }
     }
+    return HD_OK;
+}
+
+static hd_err commit_accounts(hd_version_index *x, hd_state *s) {
+    uint32_t cnts[PART_CNT];
+    for (uint32_t i = 0; i < PART_CNT; i++)
+        cnts[i] = x->parts[i].account_cnt;
+    hd_err err = hd_state_bulk_begin_accounts(x->bulk, s, PART_CNT, cnts);
+    if (err == HD_OK)
+        err = hd_pool_for(x->pool, PART_CNT, 1, commit_part_accounts, x);
+    if (err == HD_OK)
+        err = hd_state_bulk_end_accounts(x->bulk, x->pool);
+    for (uint32_t i = 0; err == HD_OK && i < PART_CNT; i++) {
+        const part *p = &x->parts[i];
+        for (uint32_t k = 0; err == HD_OK && k < p->rest_cnt; k++)
+            err = commit_account(x, s, &p->view.accounts[p->rest[k]], last_account(p, p->rest[k]));
+    }
+    return err;
+}
+
+static hd_err commit_slots(hd_version_index *x, hd_state *s) {
+    uint32_t cnts[PART_CNT];
+    for (uint32_t i = 0; i < PART_CNT; i++)
+        cnts[i] = x->parts[i].slot_cnt;
+    hd_err err = hd_state_bulk_begin_slots(x->bulk, s, PART_CNT, cnts);
+    if (err == HD_OK)
+        err = hd_pool_for(x->pool, PART_CNT, 1, commit_part_slots, x);
+    if (err == HD_OK)
+        err = hd_state_bulk_end_slots(x->bulk, x->pool);
+    for (uint32_t i = 0; err == HD_OK && i < PART_CNT; i++) {
+        const part *p = &x->parts[i];
+        for (uint32_t k = 0; err == HD_OK && k < p->rest_cnt; k++) {
+            const hd_versions_slot *key = &p->view.slots[p->rest[k]];
+            hd_address addr;
+            hd_addr_to_wire(&addr, key->addr);
+            err = hd_state_set_slot(s, &addr, key->key, last_slot(p, p->rest[k])->value);
+        }
+    }
+    return err;
+}
+
+hd_err hd_version_index_commit(hd_version_index *x, hd_state *s, const hd_version_input *in) {
+    hd_err err = commit_accounts(x, s);
+    if (err == HD_OK)
+        err = commit_slots(x, s);
     /* Nobody read the coinbases: their fees are sums. */
     for (uint32_t t = 0; err == HD_OK && !x->with_fees && t < in->tx_cnt;) {
         const hd_env *env = &in->envs[in->txs[t].env_idx];
