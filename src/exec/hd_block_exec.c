@@ -335,8 +335,7 @@ static hd_err run_transactions(run *r) {
                        .blockhash_ctx = o->blockhash_ctx,
                        .receipt = keep_receipt,
                        .receipt_ctx = r};
-    if (o->access)
-        seq.flags |= HD_ORDERED_READS;
+    seq.flags |= o->access ? HD_ORDERED_READS : HD_ORDERED_RECEIPTS;
     if (tx_cnt)
         err = hd_exec_ordered(o->exec, r->s, &seq, &r->out->stats);
     if (err == HD_OK && tx_cnt < r->b->tx_cnt) {

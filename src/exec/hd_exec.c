@@ -117,6 +117,15 @@ static int tx_is_sound(const hd_batch *b, const hd_tx *tx) {
            tx->gas_limit <= INT64_MAX && b->envs[tx->env_idx].fork < HD_FORK_CNT;
 }
 
+/* The host looks at each transaction as it runs it. */
+static int batch_is_sound(const hd_batch *b) {
+    uint32_t run_cnt = b->list ? b->list_cnt : b->tx_cnt;
+    for (uint32_t i = 0; i < run_cnt; i++)
+        if (!tx_is_sound(b, &b->txs[b->list ? b->list[i] : i]))
+            return 0;
+    return 1;
+}
+
 /* ---- the host backend ---- */
 typedef struct {
     hd_exec *x;
@@ -134,6 +143,8 @@ static hd_err host_chunk(void *ctx, size_t begin, size_t end, uint32_t worker_id
     hd_results *part = h->x->worker_cnt == 1 ? h->out : &h->x->parts[worker_idx];
     for (size_t i = begin; i < end; i++) {
         job.tx_idx = h->batch->list ? h->batch->list[i] : (uint32_t)i;
+        if (!tx_is_sound(h->batch, &h->batch->txs[job.tx_idx]))
+            return HD_ERR_LIMIT;
         hd_err err = h->fn(&h->out->receipts[job.tx_idx], part, &h->x->lanes[worker_idx], &job);
         if (err != HD_OK)
             return err;
@@ -279,7 +290,8 @@ static hd_err host_run(hd_exec *x, hd_results *out, const hd_batch *batch) {
     }
     if (x->worker_cnt == 1) /* the pool's locks would cost more than a short transaction */
         return host_chunk(&h, 0, run_cnt, 0);
-    size_t chunk = run_cnt / (x->worker_cnt * 8) + 1;
+    /* Few transactions are handed out one by one: one of them may be as long as all others. */
+    size_t chunk = HD_MAX(run_cnt / (x->worker_cnt * 16), 1u);
     hd_err err = hd_pool_for(x->pool, run_cnt, HD_MIN(chunk, 1024), host_chunk, &h);
     if (err == HD_OK)
         err = host_gather(x, out, batch, run_cnt);
@@ -389,26 +401,26 @@ void **hd_exec_keep(hd_exec *x, void (*free_fn)(void *)) {
 static hd_err exec_run(hd_exec *x, hd_results *out, const hd_batch *batch, hd_trace_fn trace,
                        void *ctx) {
     uint64_t begin_ns = hd_clock_ns();
-    uint32_t run_cnt = batch->list ? batch->list_cnt : batch->tx_cnt;
     if (!(batch->flags & HD_BATCH_KEEP))
         results_clear(out);
-    for (uint32_t i = 0; i < run_cnt; i++)
-        if (!tx_is_sound(batch, &batch->txs[batch->list ? batch->list[i] : i]))
-            return HD_ERR_LIMIT;
     hd_err err = array_reserve((void **)&out->receipts, &out->receipt_max, batch->tx_cnt,
                                sizeof(*out->receipts));
     if (err != HD_OK)
         return err;
     int is_device_trace = x->cuda && !x->is_auto;
-    if (trace && !is_device_trace)
+    int is_device =
+        x->cuda &&
+        (!x->is_auto || (!batch->list && !batch->versions && batch->tx_cnt >= AUTO_CUDA_TX_MIN));
+    if ((trace || is_device) && !batch_is_sound(batch))
+        err = HD_ERR_LIMIT;
+    else if (trace && !is_device_trace)
         err = trace_run(x, out, batch, trace, ctx);
 #ifdef HD_WITH_CUDA
     else if (x->cuda && !x->is_auto && (batch->list || batch->versions))
         err = HD_ERR_UNSUPPORTED;
     else if (trace)
         err = hd_exec_cuda_trace(x->cuda, out, batch, trace, ctx);
-    else if (x->cuda && (!x->is_auto ||
-                         (!batch->list && !batch->versions && batch->tx_cnt >= AUTO_CUDA_TX_MIN)))
+    else if (is_device)
         err = hd_exec_cuda_run(x->cuda, out, batch);
 #endif
     else

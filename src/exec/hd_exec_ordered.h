@@ -18,6 +18,10 @@
    witnesses. */
 #define HD_ORDERED_READS 2u
 
+/* hd_sequence.receipt looks at status, gas, logs and output alone: it is spared the work that makes
+   differences what they are in order. */
+#define HD_ORDERED_RECEIPTS 4u
+
 #define HD_ORDERED_CHUNK_MAX (1u << 20) /* transactions */
 
 typedef struct {
@@ -51,12 +55,13 @@ typedef struct {
     uint64_t serial_cnt;   /* transactions that ran outside of chunks */
     uint64_t refused_cnt;  /* HD_TX_INVALID... in the end */
     uint64_t failed_cnt;   /* HD_TX_REVERT or HD_TX_HALT in the end */
+    uint64_t chain_cnt;    /* the longest chain met: 1, and how often one transaction ran again */
     uint64_t chunk_ns;     /* time in which chunks ran at once */
     uint64_t kernel_ns;    /* of it, kernels (cuda) */
     uint64_t index_ns;     /* indexing and validating */
     uint64_t again_ns;     /* rounds after the first */
     uint64_t commit_ns;    /* receipts and writes of chunks */
-    uint64_t rerun_ns;     /* time of transactions that ran alone, their writes included */
+    uint64_t rerun_ns;     /* what ran alone or was finished in order, writes included */
     uint64_t total_ns;
 } hd_ordered_stats;
 

@@ -186,6 +186,14 @@ static void chunk_range(const hd_version_index *x, size_t chunk, uint32_t *begin
     *end = HD_MIN(*begin + x->chunk_tx_cnt, x->in->tx_cnt);
 }
 
+static int has_code(const hd_version_input *in, uint32_t t) {
+    const hd_receipt *r = &in->results->receipts[t];
+    uint32_t flags = 0;
+    for (uint32_t i = 0; has_run(r) && i < r->account_cnt; i++)
+        flags |= in->results->accounts[r->account_off + i].flags;
+    return (flags & HD_DIFF_CODE) != 0;
+}
+
 static int reads_coinbase(const hd_version_input *in, uint32_t t) {
     const hd_receipt *r = &in->results->receipts[t];
     const hd_address *coinbase = &in->envs[in->txs[t].env_idx].coinbase;
@@ -198,15 +206,23 @@ static int reads_coinbase(const hd_version_input *in, uint32_t t) {
     return 0;
 }
 
-static hd_err find_fees(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+#define FOUND_FEES 1u
+#define FOUND_CODES 2u
+
+/* What a range of transactions needs besides its writes. */
+static hd_err find_needs(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
     hd_version_index *x = ctx;
     (void)worker_idx;
     for (size_t c = begin; c < end; c++) {
         uint32_t first, last;
         chunk_range(x, c, &first, &last);
         x->found[c] = 0;
-        for (uint32_t t = first; t < last && !x->found[c]; t++)
-            x->found[c] = (uint32_t)reads_coinbase(x->in, t);
+        for (uint32_t t = first; t < last; t++) {
+            if (!(x->found[c] & FOUND_FEES) && reads_coinbase(x->in, t))
+                x->found[c] |= FOUND_FEES;
+            if (!(x->found[c] & FOUND_CODES) && has_code(x->in, t))
+                x->found[c] |= FOUND_CODES;
+        }
     }
     return HD_OK;
 }
@@ -539,10 +555,11 @@ hd_err hd_version_index_build(hd_version_index *x, const hd_versions **out,
     x->versions.parts = x->views;
     x->chunk_tx_cnt = HD_MAX(in->tx_cnt / CHUNK_CNT_MAX + 1, CHUNK_TX_MIN);
     x->chunk_cnt = (in->tx_cnt + x->chunk_tx_cnt - 1) / x->chunk_tx_cnt;
-    hd_err err = hd_pool_for(x->pool, x->chunk_cnt, 1, find_fees, x);
-    x->with_fees = 0;
+    hd_err err = hd_pool_for(x->pool, x->chunk_cnt, 1, find_needs, x);
+    uint32_t found = 0;
     for (uint32_t c = 0; c < x->chunk_cnt; c++)
-        x->with_fees |= x->found[c];
+        found |= x->found[c];
+    x->with_fees = found & FOUND_FEES;
     if (err == HD_OK)
         err = hd_pool_for(x->pool, x->chunk_cnt, 1, count_writes, x);
     if (err != HD_OK)
@@ -565,7 +582,8 @@ hd_err hd_version_index_build(hd_version_index *x, const hd_versions **out,
             return err;
     }
     err = hd_pool_for(x->pool, x->chunk_cnt, 1, place_writes, x);
-    if (err == HD_OK)
+    x->code_cnt = 0;
+    if (err == HD_OK && found & FOUND_CODES)
         err = publish_codes(x);
     if (err == HD_OK)
         err = hd_pool_for(x->pool, PART_CNT, 1, build_parts, x);
