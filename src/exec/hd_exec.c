@@ -400,7 +400,7 @@ void **hd_exec_keep(hd_exec *x, void (*free_fn)(void *)) {
 
 static hd_err exec_run(hd_exec *x, hd_results *out, const hd_batch *batch, hd_trace_fn trace,
                        void *ctx) {
-    uint64_t begin_ns = hd_clock_ns();
+    uint64_t begin_ns = batch->flags & HD_BATCH_UNTIMED ? 0 : hd_clock_ns();
     if (!(batch->flags & HD_BATCH_KEEP))
         results_clear(out);
     hd_err err = array_reserve((void **)&out->receipts, &out->receipt_max, batch->tx_cnt,
@@ -430,7 +430,8 @@ static hd_err exec_run(hd_exec *x, hd_results *out, const hd_batch *batch, hd_tr
         return err;
     }
     out->receipt_cnt = batch->tx_cnt;
-    out->total_ns = hd_clock_ns() - begin_ns;
+    if (!(batch->flags & HD_BATCH_UNTIMED))
+        out->total_ns = hd_clock_ns() - begin_ns;
     return HD_OK;
 }
 

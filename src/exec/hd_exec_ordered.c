@@ -236,7 +236,8 @@ static hd_err run_alone(ordered *o, uint32_t tx_idx, int is_over) {
                       .world_cnt = 1,
                       .env_cnt = 1,
                       .tx_cnt = 1,
-                      .flags = o->seq->flags & HD_ORDERED_READS ? HD_BATCH_READS : 0,
+                      .flags = HD_BATCH_UNTIMED |
+                               (o->seq->flags & HD_ORDERED_READS ? HD_BATCH_READS : 0),
                       .blockhash = o->seq->blockhash,
                       .blockhash_ctx = o->seq->blockhash_ctx};
     hd_err err = hd_exec_run(o->k->alone, &o->k->one, &batch);
