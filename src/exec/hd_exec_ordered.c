@@ -19,11 +19,13 @@
    again after so many chunks, since what blocks are made of changes. */
 #define PROBE_CNT 32u
 #define PROBE_CHUNKS 32u
-/* After a chunk that was dearer than serial execution this many transactions run alone, and twice
-   as many each time in a row, through as many sequences as that takes. Chunks are then tried again:
-   with 256 in 16,384 a sequence in which everything conflicts loses at most a few percent. */
-#define SERIAL_MIN 1024u
-#define SERIAL_MAX 16384u
+/* Fewer transactions than this run alone: handing them out costs more than it can bring. */
+#define CHUNK_WORTH 16u
+/* After a chunk that was dearer than serial execution so many times its length run alone, and twice
+   as many each time in a row, through as many sequences as that takes. Then chunks are tried again:
+   where everything conflicts, one transaction in 17 runs twice. */
+#define SERIAL_FACTOR_MIN 4u
+#define SERIAL_FACTOR_MAX 16u
 #define PRICE_GAS_MAX (1ull << 26)
 /* Rounds after which a chunk is finished in order; also as soon as a round leaves more than half of
    what the one before it left. */
@@ -45,7 +47,7 @@ typedef struct {
     uint32_t chunk_cnt;           /* transactions of the next chunk; 0: none ran yet */
     uint32_t probed_cnt;          /* chunks since the last probe */
     uint32_t serial_cnt;          /* transactions that run alone before the next chunk */
-    uint32_t serial_next;         /* how many do after the next chunk that was dear */
+    uint32_t serial_factor;       /* how many do after a chunk that was dear, for each of its */
 } kept;
 
 typedef struct {
@@ -88,7 +90,7 @@ static hd_err kept_open(kept **out, hd_exec *x) {
             kept_free(k);
             return err;
         }
-        k->serial_next = SERIAL_MIN;
+        k->serial_factor = SERIAL_FACTOR_MIN;
         *place = k;
     }
     *out = *place;
@@ -487,11 +489,11 @@ static hd_err run_priced_chunk(ordered *o, uint32_t *at, const uint32_t range[2]
     if (o->seq->flags & HD_ORDERED_NEVER_SERIAL)
         return err;
     if (is_dear(o, gas, ns)) {
-        k->serial_cnt = k->serial_next;
-        k->serial_next = HD_MIN(k->serial_next * 2, SERIAL_MAX);
+        k->serial_cnt = cnt * k->serial_factor;
+        k->serial_factor = HD_MIN(k->serial_factor * 2, SERIAL_FACTOR_MAX);
         k->chunk_cnt = range[0]; /* the next attempt shall not cost much */
     } else {
-        k->serial_next = SERIAL_MIN;
+        k->serial_factor = SERIAL_FACTOR_MIN;
     }
     return err;
 }
@@ -513,6 +515,8 @@ static hd_err run_all(ordered *o, const uint32_t range[2]) {
         } else if (may_be_serial && (!k->alone_gas || k->probed_cnt >= PROBE_CHUNKS)) {
             cnt = HD_MIN(PROBE_CNT, end - at);
             k->probed_cnt = 0;
+        } else if (may_be_serial && end - at < CHUNK_WORTH) {
+            cnt = end - at;
         }
         if (cnt) {
             err = run_serial(o, at, at + cnt);
