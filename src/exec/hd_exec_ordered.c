@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/hd_clock.h"
+#include "base/hd_mutation.h"
 #include "exec/hd_version_index.h"
 
 #define CHUNK_HOST 16384u
@@ -182,7 +183,8 @@ static int holds_now(ordered *o, const hd_tx *tx, const hd_receipt *r) {
         const hd_world_account *a =
             i < ACCOUNT_KEEP_MAX ? found[i] : world_account(&o->world, &accounts[i].addr);
         hd_account_now now = account_now(o, a);
-        hd_account_settle(&accounts[i], &now, o->seq->envs[tx->env_idx].fork);
+        hd_account_settle(&accounts[i], &now, hd_receipt_has_slots(chunk, r, i),
+                          o->seq->envs[tx->env_idx].fork);
     }
     return 1;
 }
@@ -296,7 +298,7 @@ static uint32_t find_over(const ordered *o, uint32_t begin, uint32_t cnt) {
     for (uint32_t i = 0; i < cnt; i++) {
         const hd_tx *tx = &o->seq->txs[begin + i];
         const hd_receipt *r = &o->k->chunk.receipts[i];
-        if (block_turn(&copy, tx))
+        if (block_turn(&copy, tx) && HD_KEEPS(HD_MUTATION_OVER))
             return i;
         if (r->status <= HD_TX_HALT && !(tx->flags & HD_TX_SKIP_CHECKS)) {
             copy.block_gas_used += r->gas_used;
@@ -386,8 +388,8 @@ static hd_err run_rounds(ordered *o, hd_batch *batch, hd_version_input *in, uint
         o->stats->round_cnt++;
         if (err != HD_OK)
             return err;
-        *is_settled = invalid_cnt == 0;
-        if (invalid_cnt == 0 || round > ROUND_MAX ||
+        *is_settled = invalid_cnt == 0 || (!HD_KEEPS(HD_MUTATION_FINAL) && round > 1);
+        if (*is_settled || round > ROUND_MAX ||
             !round_pays(o, in->tx_cnt, last_cnt, invalid_cnt, index_ns))
             return HD_OK;
         first = k->invalid[0]; /* what stands before it is final */
@@ -409,6 +411,7 @@ static hd_err run_rounds(ordered *o, hd_batch *batch, hd_version_input *in, uint
     }
 }
 
+/* *done_cnt 0: a block hash was missing, and the chunk has changed nothing. */
 static hd_err run_chunk(ordered *o, uint32_t begin, uint32_t cnt, uint32_t *done_cnt,
                         uint32_t *rerun_cnt) {
     kept *k = o->k;
@@ -434,6 +437,8 @@ static hd_err run_chunk(ordered *o, uint32_t begin, uint32_t cnt, uint32_t *done
     }
     if (err == HD_OK)
         err = hd_exec_run(o->x, &k->chunk, &batch);
+    if (err == HD_ERR_ABSENT)
+        *done_cnt = 0;
     if (err != HD_OK)
         return err;
     k->first_ns = k->chunk.total_ns;
@@ -449,6 +454,8 @@ static hd_err run_chunk(ordered *o, uint32_t begin, uint32_t cnt, uint32_t *done
                            .is_late = k->is_late,
                            .tx_cnt = cnt};
     err = run_rounds(o, &batch, &in, rerun_cnt, &is_settled);
+    if (err == HD_ERR_ABSENT)
+        *done_cnt = 0;
     if (err == HD_OK && is_settled)
         err = commit_chunk(o, &in, begin, done_cnt);
     else if (err == HD_OK)
@@ -474,9 +481,14 @@ static int is_dear(const ordered *o, uint64_t chunk_gas, uint64_t chunk_ns) {
 /* A chunk, and what follows from it for the next. */
 static hd_err run_priced_chunk(ordered *o, uint32_t *at, const uint32_t range[2]) {
     kept *k = o->k;
-    uint32_t rerun_cnt = 0, done_cnt = 0, cnt = HD_MIN(k->chunk_cnt, o->seq->tx_cnt - *at);
+    uint32_t rerun_cnt = 0, done_cnt = UINT32_MAX, cnt = HD_MIN(k->chunk_cnt, o->seq->tx_cnt - *at);
     uint64_t gas = o->stats->gas_used, ns = hd_clock_ns();
     hd_err err = run_chunk(o, *at, cnt, &done_cnt, &rerun_cnt);
+    /* Those who were misled ask for block hashes that nobody needs, and that a witness lacks. */
+    if (err == HD_ERR_ABSENT && done_cnt == 0) {
+        err = run_serial(o, *at, *at + cnt);
+        done_cnt = cnt;
+    }
     gas = o->stats->gas_used - gas;
     ns = hd_clock_ns() - ns;
     *at += done_cnt;
