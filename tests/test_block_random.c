@@ -12,6 +12,7 @@ typedef struct {
     hd_block block;
     hd_chain_rules rules;
     hd_state *state;
+    hd_state_trie *trie; /* of state */
     hd_undo undo;
     hd_block_result result;
     hd_block_verdict verdict;
@@ -79,6 +80,9 @@ static void make(whole *w, uint64_t seed, int with_refused) {
         w->state = hd_state_new();
     assert_non_null(w->state);
     assert_int_equal(hd_state_copy(w->state, r->first), HD_OK);
+    hd_state_trie_close(w->trie);
+    assert_int_equal(hd_state_trie_open(&w->trie, NULL, NULL), HD_OK);
+    assert_int_equal(hd_state_trie_touch_all(w->trie, w->state), HD_OK);
 }
 
 static hd_err run(whole *w, hd_exec *x, uint32_t chunk_cnt, uint32_t flags) {
@@ -86,7 +90,8 @@ static hd_err run(whole *w, hd_exec *x, uint32_t chunk_cnt, uint32_t flags) {
                                      .chunk_cnt = chunk_cnt,
                                      .ordered_flags = chunk_cnt == 1 ? 0 : HD_ORDERED_NEVER_SERIAL,
                                      .flags = flags,
-                                     .blockhash = random_blockhash};
+                                     .blockhash = random_blockhash,
+                                     .trie = w->trie};
     return hd_block_exec(&w->result, &w->verdict, w->state, &w->undo, &w->block, &w->rules,
                          &options);
 }
@@ -98,11 +103,21 @@ static void expect_root(const hd_state *s, const hd_hash *want, uint64_t seed, c
         fail_msg("seed %llu: another state root %s", (unsigned long long)seed, when);
 }
 
+/* Of the state, and of the tries beside it, which saw what the blocks touched alone. */
+static void expect_roots(whole *w, const hd_hash *want, uint64_t seed, const char *when) {
+    hd_hash root;
+    expect_root(w->state, want, seed, when);
+    assert_int_equal(hd_state_trie_root(&root, w->trie, w->state), HD_OK);
+    if (memcmp(&root, want, sizeof root) != 0)
+        fail_msg("seed %llu: another root of the tries %s", (unsigned long long)seed, when);
+}
+
 /* Leaves the state before the block. */
 static void undo(whole *w, uint64_t seed) {
     assert_int_equal(hd_undo_apply(w->state, &w->undo), HD_OK);
+    assert_int_equal(hd_state_trie_touch_undo(w->trie, &w->undo), HD_OK);
     hd_undo_clear(&w->undo);
-    expect_root(w->state, &w->first_root, seed, "after it was undone");
+    expect_roots(w, &w->first_root, seed, "after it was undone");
 }
 
 /* The header says what the result is. */
@@ -125,6 +140,7 @@ static void close_all(whole *w) {
     random_block_free(&w->source);
     hd_block_free(&w->block);
     hd_state_free(w->state);
+    hd_state_trie_close(w->trie);
     hd_undo_free(&w->undo);
     hd_block_result_free(&w->result);
     memset(w, 0, sizeof *w);
@@ -152,7 +168,7 @@ static void random_whole_blocks_are_valid_however_they_run(void **state) {
             if (w->verdict.status != HD_BLOCK_VALID)
                 fail_msg("seed %llu, %u threads: %s", (unsigned long long)seed, threads[k],
                          w->verdict.msg.text);
-            expect_root(w->state, &w->block.header.state_root, seed, "after the block");
+            expect_roots(w, &w->block.header.state_root, seed, "after the block");
             undo(w, seed);
         }
     }
@@ -180,9 +196,9 @@ static void random_invalid_blocks_fail_alike_and_leave_no_trace(void **state) {
         }
         invalid_cnt++;
         assert_int_equal(serial.status, HD_BLOCK_INVALID_TX);
-        expect_root(w->state, &w->first_root, seed, "after it failed");
+        expect_roots(w, &w->first_root, seed, "after it failed");
         assert_int_equal(run(w, x[1], 0, HD_BLOCK_EXEC_NO_CHECK), HD_OK);
-        expect_root(w->state, &w->first_root, seed, "after it failed in parallel");
+        expect_roots(w, &w->first_root, seed, "after it failed in parallel");
         assert_int_equal(w->verdict.status, serial.status);
         assert_int_equal(w->verdict.tx_idx, serial.tx_idx);
         assert_int_equal(w->verdict.tx_status, serial.tx_status);
@@ -215,7 +231,7 @@ static void a_header_that_lies_leaves_no_trace(void **state) {
         h->state_root.b[31] ^= want[i] == HD_BLOCK_INVALID_STATE_ROOT;
         assert_int_equal(run(w, x, 0, 0), HD_OK);
         assert_int_equal(w->verdict.status, want[i]);
-        expect_root(w->state, &w->first_root, 7, "after it was refused");
+        expect_roots(w, &w->first_root, 7, "after it was refused");
     }
     w->block.header = honest;
     assert_int_equal(run(w, x, 0, 0), HD_OK);

@@ -47,6 +47,9 @@ static void assert_state_is_the_heads(const chain *x) {
     hd_hash root, want = hd_chain_head(x->c)->header.state_root;
     assert_int_equal(hd_state_root(&root, x->state), HD_OK);
     assert_memory_equal(&root, &want, sizeof root);
+    /* And so do the tries that the chain keeps, whatever was undone and redone. */
+    assert_int_equal(hd_chain_root(&root, x->c), HD_OK);
+    assert_memory_equal(&root, &want, sizeof root);
 }
 
 /* ---- a chain that somebody else made */

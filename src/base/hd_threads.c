@@ -11,6 +11,11 @@
    instead of trusting a default that differs between systems. */
 #define STACK_SZ ((size_t)8 << 20)
 
+/* Loops follow each other closely: a block of 200 transactions has a dozen within a millisecond,
+   and waking a thread costs tens of microseconds. So a thread that has nothing to do looks this
+   often, with a pause each time, before it sleeps: some 30 microseconds. */
+#define SPIN_CNT 800u
+
 struct worker {
     hd_pool *pool;
     pthread_t thread;
@@ -19,12 +24,14 @@ struct worker {
 
 struct hd_pool {
     pthread_mutex_t call_lock; /* one loop at a time */
-    pthread_mutex_t lock;      /* guards the fields down to is_closing */
+    pthread_mutex_t lock;      /* guards what threads sleep for */
     pthread_cond_t work_cond;
     pthread_cond_t done_cond;
-    uint64_t round;
-    uint32_t busy_cnt;
-    uint32_t is_closing;
+    uint32_t sleeping_cnt; /* workers; under lock */
+    uint32_t spin_cnt;     /* 0 where there are more threads than cores */
+    atomic_uint_fast64_t round;
+    atomic_uint busy_cnt; /* workers that have not finished the round */
+    atomic_uint is_closing;
     /* The current loop; written before the round is published. */
     hd_pool_fn *fn;
     void *ctx;
@@ -75,25 +82,57 @@ static void run_chunks(hd_pool *pool, uint32_t worker_idx) {
     is_inside = 0;
 }
 
+static void spin_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* Waits for a round after seen, or for the end. */
+static void wait_for_round(hd_pool *pool, uint64_t seen_round) {
+    for (uint32_t i = 0; i < pool->spin_cnt; i++) {
+        if (atomic_load(&pool->round) != seen_round || atomic_load(&pool->is_closing))
+            return;
+        spin_pause();
+    }
+    pthread_mutex_lock(&pool->lock);
+    pool->sleeping_cnt++;
+    while (atomic_load(&pool->round) == seen_round && !atomic_load(&pool->is_closing))
+        pthread_cond_wait(&pool->work_cond, &pool->lock);
+    pool->sleeping_cnt--;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void wait_for_workers(hd_pool *pool) {
+    for (uint32_t i = 0; i < pool->spin_cnt; i++) {
+        if (atomic_load(&pool->busy_cnt) == 0)
+            return;
+        spin_pause();
+    }
+    pthread_mutex_lock(&pool->lock);
+    while (atomic_load(&pool->busy_cnt) != 0)
+        pthread_cond_wait(&pool->done_cond, &pool->lock);
+    pthread_mutex_unlock(&pool->lock);
+}
+
 static void *worker_main(void *arg) {
     struct worker *worker = arg;
     hd_pool *pool = worker->pool;
     uint64_t seen_round = 0;
-    pthread_mutex_lock(&pool->lock);
     for (;;) {
-        while (pool->round == seen_round && !pool->is_closing)
-            pthread_cond_wait(&pool->work_cond, &pool->lock);
-        if (pool->is_closing)
-            break;
-        seen_round = pool->round;
-        pthread_mutex_unlock(&pool->lock);
+        wait_for_round(pool, seen_round);
+        if (atomic_load(&pool->is_closing))
+            return NULL;
+        seen_round++; /* no round begins before all workers have finished the one before */
         run_chunks(pool, worker->idx);
+        if (atomic_fetch_sub(&pool->busy_cnt, 1) != 1)
+            continue;
         pthread_mutex_lock(&pool->lock);
-        if (--pool->busy_cnt == 0)
-            pthread_cond_signal(&pool->done_cond);
+        pthread_cond_signal(&pool->done_cond);
+        pthread_mutex_unlock(&pool->lock);
     }
-    pthread_mutex_unlock(&pool->lock);
-    return NULL;
 }
 
 hd_err hd_pool_open(hd_pool **out, uint32_t thread_cnt) {
@@ -110,6 +149,7 @@ hd_err hd_pool_open(hd_pool **out, uint32_t thread_cnt) {
     pthread_cond_init(&pool->work_cond, NULL);
     pthread_cond_init(&pool->done_cond, NULL);
     pool->thread_cnt = 1;
+    pool->spin_cnt = thread_cnt <= hd_cpu_cnt() ? SPIN_CNT : 0;
     pool->workers = calloc(thread_cnt, sizeof *pool->workers);
     if (!pool->workers) {
         hd_pool_close(pool);
@@ -140,7 +180,7 @@ void hd_pool_close(hd_pool *pool) {
     if (!pool)
         return;
     pthread_mutex_lock(&pool->lock);
-    pool->is_closing = 1;
+    atomic_store(&pool->is_closing, 1);
     pthread_cond_broadcast(&pool->work_cond);
     pthread_mutex_unlock(&pool->lock);
     for (uint32_t i = 1; i < pool->thread_cnt; i++)
@@ -182,19 +222,19 @@ hd_err hd_pool_for(hd_pool *pool, size_t cnt, size_t chunk_cnt, hd_pool_fn *fn, 
     pool->err = HD_OK;
     atomic_store(&pool->next_chunk, 0);
     atomic_store(&pool->failed_chunk, pool->chunks);
-    pthread_mutex_lock(&pool->lock);
-    pool->busy_cnt = thread_cnt - 1;
-    pool->round++;
-    pthread_cond_broadcast(&pool->work_cond);
-    pthread_mutex_unlock(&pool->lock);
-
+    int is_shared = pool->chunks > 1; /* one chunk is not worth anybody's waking */
+    if (is_shared) {
+        atomic_store(&pool->busy_cnt, thread_cnt - 1);
+        pthread_mutex_lock(&pool->lock);
+        atomic_fetch_add(&pool->round, 1);
+        if (pool->sleeping_cnt)
+            pthread_cond_broadcast(&pool->work_cond);
+        pthread_mutex_unlock(&pool->lock);
+    }
     run_chunks(pool, 0);
-
-    pthread_mutex_lock(&pool->lock);
-    while (pool->busy_cnt != 0)
-        pthread_cond_wait(&pool->done_cond, &pool->lock);
+    if (is_shared)
+        wait_for_workers(pool);
     hd_err err = pool->err;
-    pthread_mutex_unlock(&pool->lock);
     pthread_mutex_unlock(&pool->call_lock);
     return err;
 }

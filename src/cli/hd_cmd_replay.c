@@ -50,7 +50,7 @@ typedef struct {
     uint64_t block_cnt, ok_cnt, tx_cnt, gas, recover_ns, kernel_ns;
     uint64_t exec_ns; /* medians */
     uint64_t best_ns; /* of all repetitions */
-    uint64_t chunk_cnt, rerun_cnt, serial_cnt;
+    uint64_t round_cnt, rerun_cnt, serial_cnt;
 } totals;
 
 typedef struct {
@@ -80,7 +80,7 @@ static void put_json(const session *s, int is_ok, const char *why, uint64_t ns) 
         hd_fork_name(b->rules.fork), b->json.block.tx_cnt, b->result.gas_used,
         is_ok ? "true" : "false",
         b->rules.fork < HD_FORK_BYZANTIUM ? "unchecked (pre-Byzantium)" : "checked", ns,
-        b->result.recover_ns, b->result.root_ns, t->chunk_cnt, t->rerun_cnt, t->serial_cnt);
+        b->result.recover_ns, b->result.root_ns, t->round_cnt, t->rerun_cnt, t->serial_cnt);
     hd_cli_put_str(&text, why, strlen(why));
     hd_buf_append_str(&text, "}");
     fputs(hd_buf_str(&text), stdout);
@@ -93,7 +93,7 @@ static void put_line(const session *s, int is_ok, const char *why, uint64_t ns) 
     printf("block %-9" PRIu64 " %-14s %5u txs %10" PRIu64 " gas %9.3f ms %8.1f Mgas/s %4" PRIu64
            " rounds %5" PRIu64 " again  %s%s%s\n",
            b->json.block.header.number, hd_fork_name(b->rules.fork), b->json.block.tx_cnt,
-           b->result.gas_used, (double)ns / 1e6, per_s(b->result.gas_used, ns) / 1e6, t->chunk_cnt,
+           b->result.gas_used, (double)ns / 1e6, per_s(b->result.gas_used, ns) / 1e6, t->round_cnt,
            t->rerun_cnt, is_ok ? "ok" : "FAILED: ", why,
            is_ok && b->rules.fork < HD_FORK_BYZANTIUM ? "; receiptsRoot: unchecked (pre-Byzantium)"
                                                       : "");
@@ -103,11 +103,13 @@ static void explain(const session *s) {
     const hd_block_result *r = &s->block.result;
     const hd_ordered_stats *t = &r->stats;
     printf("    %" PRIu64 " rounds over %" PRIu64 " transactions, %" PRIu64 " ran again, %" PRIu64
-           " ran alone, %" PRIu64 " failed\n"
-           "    senders %.3f ms; rounds %.3f ms (kernels %.3f ms); alone %.3f ms; "
-           "transactions %.3f ms, block %.3f ms; receipts and roots %.3f ms\n",
-           t->chunk_cnt, t->chunk_tx_cnt, t->rerun_cnt, t->serial_cnt, t->failed_cnt,
+           " ran alone, %" PRIu64 " failed; longest chain %" PRIu64 "\n"
+           "    senders %.3f ms; first rounds %.3f ms (kernels %.3f ms), indexing and validation "
+           "%.3f ms, later rounds %.3f ms, commit %.3f ms; alone and in order %.3f ms;\n"
+           "    transactions %.3f ms, block %.3f ms; receipts and roots %.3f ms\n",
+           t->round_cnt, t->chunk_tx_cnt, t->rerun_cnt, t->serial_cnt, t->failed_cnt, t->chain_cnt,
            (double)r->recover_ns / 1e6, (double)t->chunk_ns / 1e6, (double)t->kernel_ns / 1e6,
+           (double)t->index_ns / 1e6, (double)t->again_ns / 1e6, (double)t->commit_ns / 1e6,
            (double)t->rerun_ns / 1e6, (double)t->total_ns / 1e6, (double)r->exec_ns / 1e6,
            (double)r->root_ns / 1e6);
 }
@@ -137,7 +139,7 @@ static void put_summary(const session *s) {
             a->block_cnt, a->ok_cnt, a->block_cnt - a->ok_cnt, a->tx_cnt, (double)a->gas / 1e6,
             (double)a->exec_ns / 1e6, per_s(a->gas, a->exec_ns) / 1e6,
             a->gas ? (double)a->exec_ns / (double)a->gas : 0, per_s(a->tx_cnt, a->exec_ns),
-            a->chunk_cnt, a->rerun_cnt, a->serial_cnt, s->o->repeat_cnt, (double)a->best_ns / 1e6,
+            a->round_cnt, a->rerun_cnt, a->serial_cnt, s->o->repeat_cnt, (double)a->best_ns / 1e6,
             (double)a->recover_ns / 1e6);
 }
 
@@ -191,7 +193,7 @@ static int replay_dir(session *s, const char *dir) {
     s->all.best_ns += s->samples[0].ns; /* the median sorted them */
     s->all.kernel_ns += median.kernel_ns;
     s->all.recover_ns += r->recover_ns;
-    s->all.chunk_cnt += r->stats.chunk_cnt;
+    s->all.round_cnt += r->stats.round_cnt;
     s->all.rerun_cnt += r->stats.rerun_cnt;
     s->all.serial_cnt += r->stats.serial_cnt;
     if (s->o->is_json)

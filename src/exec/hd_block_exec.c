@@ -23,6 +23,7 @@ typedef struct {
     hd_system_host host;
     hd_results results; /* of a system call */
     hd_env env;
+    hd_undo *undo;
     int is_refused;
 } run;
 
@@ -212,6 +213,32 @@ static hd_err begin_block(run *r) {
                         : err;
 }
 
+/* ---- the state's root ---- */
+
+/* In verify builds the tries' root is compared with the one from all accounts: always where they
+   are few, else in every so many-th block. */
+#define ROOT_CHECK_ACCOUNTS_MAX 1024u
+#define ROOT_CHECK_BLOCKS 64u
+
+static hd_err root_of_state(hd_hash *out, run *r) {
+    if (!r->options->trie)
+        return hd_state_root(out, r->s);
+    hd_err err = hd_state_trie_root(out, r->options->trie, r->s);
+#ifdef HD_VERIFY
+    if (err == HD_OK && (hd_state_account_max(r->s) <= ROOT_CHECK_ACCOUNTS_MAX ||
+                         r->b->header.number % ROOT_CHECK_BLOCKS == 0)) {
+        hd_hash whole;
+        err = hd_state_root(&whole, r->s);
+        HD_ASSERT(err != HD_OK || memcmp(out, &whole, sizeof whole) == 0);
+    }
+#endif
+    return err;
+}
+
+static hd_err touch_changes(run *r, const hd_undo *undo) {
+    return r->options->trie ? hd_state_trie_touch_undo(r->options->trie, undo) : HD_OK;
+}
+
 /* ---- transactions ---- */
 
 static int is_rooted(const run *r) {
@@ -224,7 +251,7 @@ static hd_err root_last(run *r) {
     size_t cnt = receipt_cnt_of(r->out);
     if (!is_rooted(r) || cnt == 0)
         return HD_OK;
-    return hd_state_root(&receipts_of(r->out)[cnt - 1].post_root, r->s);
+    return root_of_state(&receipts_of(r->out)[cnt - 1].post_root, r);
 }
 
 /* A transaction may break several rules at once. They are named in the specification's order: what
@@ -257,6 +284,9 @@ static hd_err keep_receipt(void *ctx, uint32_t tx_idx, const hd_receipt *x,
     hd_err err = root_last(r);
     if (err == HD_OK && r->options->access)
         err = r->options->access(r->options->access_ctx, x, from);
+    if (err == HD_OK && is_rooted(r) && r->options->trie)
+        err = hd_state_trie_touch_receipt(r->options->trie, x, from->accounts, from->slots,
+                                          &r->env.coinbase);
     out->gas_used += x->gas_used;
     out->blob_gas_used += (uint64_t)tx->blob_cnt * HD_EVM_BLOB_GAS;
     hd_block_receipt kept = {.gas_used = x->gas_used,
@@ -305,8 +335,7 @@ static hd_err run_transactions(run *r) {
                        .blockhash_ctx = o->blockhash_ctx,
                        .receipt = keep_receipt,
                        .receipt_ctx = r};
-    if (o->access)
-        seq.flags |= HD_ORDERED_READS;
+    seq.flags |= o->access ? HD_ORDERED_READS : HD_ORDERED_RECEIPTS;
     if (tx_cnt)
         err = hd_exec_ordered(o->exec, r->s, &seq, &r->out->stats);
     if (err == HD_OK && tx_cnt < r->b->tx_cnt) {
@@ -393,7 +422,9 @@ static hd_err make_roots(run *r) {
     if (err == HD_OK && r->rules->fork >= HD_FORK_PRAGUE)
         err = hd_requests_hash(&out->requests_hash, requests, 3);
     if (err == HD_OK && !(r->options->flags & HD_BLOCK_EXEC_NO_STATE_ROOT))
-        err = hd_state_root(&out->state_root, r->s);
+        err = touch_changes(r, r->undo);
+    if (err == HD_OK && !(r->options->flags & HD_BLOCK_EXEC_NO_STATE_ROOT))
+        err = root_of_state(&out->state_root, r);
     return err;
 }
 
@@ -435,6 +466,8 @@ static hd_err check_result(run *r) {
 static hd_err run_block(run *r) {
     uint64_t begin_ns = hd_clock_ns();
     hd_err err = begin_block(r);
+    if (err == HD_OK && is_rooted(r))
+        err = touch_changes(r, r->undo); /* before the first transaction's root */
     if (err == HD_OK)
         err = run_transactions(r);
     if (err == HD_OK)
@@ -482,11 +515,16 @@ hd_err hd_block_exec(hd_block_result *out, hd_block_verdict *verdict, hd_state *
         if (err != HD_OK)
             return err;
     }
+    r.undo = undo;
     hd_undo_attach(s, undo);
     err = run_block(&r);
     hd_undo_attach(s, NULL);
+    if (err == HD_OK && options->flags & HD_BLOCK_EXEC_NO_STATE_ROOT)
+        err = touch_changes(&r, undo); /* somebody else asks for the root */
     if (err != HD_OK) {
         hd_err undone = hd_undo_apply(s, undo);
+        if (undone == HD_OK)
+            undone = touch_changes(&r, undo);
         hd_undo_clear(undo);
         if (undone != HD_OK)
             err = undone;

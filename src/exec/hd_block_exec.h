@@ -11,6 +11,7 @@
 #include "exec/hd_chain_config.h"
 #include "exec/hd_exec_ordered.h"
 #include "state/hd_receipt_root.h"
+#include "state/hd_state_trie.h"
 #include "state/hd_undo.h"
 
 /* The state is partial (a witness without its root, `heddle replay`): no state roots are computed,
@@ -35,6 +36,11 @@ typedef struct {
        error ends the block with it. */
     hd_err (*access)(void *ctx, const hd_receipt *r, const hd_results *from);
     void *access_ctx;
+    /* The tries of s, which know of every change before the block (as touched, or in their last
+       root): roots then cost what the block touched. What the block changes they are told, and
+       again when it is taken back; who takes it back later tells them with its undo record. NULL:
+       every root is computed from all accounts. */
+    hd_state_trie *trie;
 } hd_block_exec_options;
 
 typedef struct {
@@ -82,7 +88,7 @@ hd_env hd_block_env(const hd_header *h, const hd_chain_rules *rules);
    the block is valid as far as its transactions, gas, bloom, receipts, requests and state root go;
    its header and body are judged by hd_header_rules.h. undo, which must be empty, records what
    changed. When the verdict is not HD_BLOCK_VALID, or an error is returned, s is as it was before
-   and undo empty again. Errors: those of hd_exec_ordered and hd_state_root. */
+   and undo empty again. Errors: those of hd_exec_ordered, hd_state_root and hd_state_trie_root. */
 hd_err hd_block_exec(hd_block_result *out, hd_block_verdict *verdict, hd_state *s, hd_undo *undo,
                      const hd_block *b, const hd_chain_rules *rules,
                      const hd_block_exec_options *options);

@@ -17,6 +17,7 @@ struct hd_chain {
     hd_block_result result;
     hd_undo undo;
     hd_buf rlp;
+    hd_state_trie *trie; /* of the state, from its first block on */
 };
 
 static int is_same(const hd_hash *a, const hd_hash *b) { return memcmp(a, b, sizeof *a) == 0; }
@@ -40,12 +41,26 @@ void hd_chain_close(hd_chain *c) {
     hd_block_result_free(&c->result);
     hd_undo_free(&c->undo);
     hd_buf_free(&c->rlp);
+    hd_state_trie_close(c->trie);
     free(c);
 }
 
 const hd_chain_entry *hd_chain_head(const hd_chain *c) { return &c->head; }
 const hd_block *hd_chain_last_block(const hd_chain *c) { return &c->block; }
 const hd_block_result *hd_chain_last_result(const hd_chain *c) { return &c->result; }
+
+hd_err hd_chain_root(hd_hash *root, hd_chain *c) {
+    return c->trie ? hd_state_trie_root(root, c->trie, c->o.state) : HD_ERR_ABSENT;
+}
+
+/* The tries of the state as it stands: all of it once, later what blocks touch. */
+static hd_err open_trie(hd_hash *root, hd_chain *c) {
+    hd_state_trie_close(c->trie);
+    hd_err err = hd_state_trie_open(&c->trie, c->o.exec.pool, NULL);
+    if (err == HD_OK)
+        err = hd_state_trie_touch_all(c->trie, c->o.state);
+    return err == HD_OK ? hd_state_trie_root(root, c->trie, c->o.state) : err;
+}
 
 /* ---- BLOCKHASH ---- */
 
@@ -118,6 +133,7 @@ static hd_err run_block(hd_chain *c, hd_block_verdict *verdict, hd_block *b,
     hd_block_exec_options exec = c->o.exec;
     exec.blockhash = get_blockhash;
     exec.blockhash_ctx = c;
+    exec.trie = c->trie;
     hd_undo_clear(&c->undo);
     hd_err err = hd_block_recover(verdict, b, rules, exec.pool);
     if (err != HD_OK || verdict->status != HD_BLOCK_VALID)
@@ -133,6 +149,8 @@ static hd_err step_back(hd_chain *c) {
     hd_err err = store->get_undo(store->ctx, &c->undo, &c->tip.hash);
     if (err == HD_OK)
         err = hd_undo_apply(c->o.state, &c->undo);
+    if (err == HD_OK)
+        err = hd_state_trie_touch_undo(c->trie, &c->undo);
     if (err == HD_OK)
         err = store->pop(store->ctx, &c->tip);
     if (err == HD_OK)
@@ -340,7 +358,7 @@ hd_err hd_chain_start(hd_chain *c, hd_block_verdict *verdict, const hd_block *ge
     hd_buf rlp = {0};
     hd_hash root;
     memset(verdict, 0, sizeof *verdict);
-    hd_err err = hd_state_root(&root, c->o.state);
+    hd_err err = open_trie(&root, c);
     if (err != HD_OK)
         return err;
     if (!is_same(&root, &genesis->header.state_root)) {
@@ -370,5 +388,9 @@ hd_err hd_chain_resume(hd_chain *c, const hd_hash *head) {
     if (err != HD_OK)
         return err;
     c->head = c->tip;
-    return find_hashes(c);
+    hd_hash root;
+    err = open_trie(&root, c);
+    if (err == HD_OK && !is_same(&root, &c->head.header.state_root))
+        err = HD_ERR_CORRUPT; /* the state does not stand at the head */
+    return err == HD_OK ? find_hashes(c) : err;
 }

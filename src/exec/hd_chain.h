@@ -47,7 +47,7 @@ typedef struct {
     const hd_chain_config *config;
     hd_state *state;
     const hd_chain_store *store;
-    hd_block_exec_options exec; /* blockhash is set by the chain */
+    hd_block_exec_options exec; /* blockhash and trie are set by the chain */
 } hd_chain_options;
 
 typedef struct hd_chain hd_chain;
@@ -59,7 +59,8 @@ void hd_chain_close(hd_chain *c); /* NULL is allowed */
 /* hd_chain_start makes the first block of an empty store; the state must already hold its accounts.
    The verdict says whether the state's root is the header's. */
 hd_err hd_chain_start(hd_chain *c, hd_block_verdict *verdict, const hd_block *genesis);
-/* hd_chain_resume continues at a head that the store knows and that the state stands at. */
+/* hd_chain_resume continues at a head that the store knows and that the state stands at; also
+   HD_ERR_CORRUPT: it does not, its root is another. */
 hd_err hd_chain_resume(hd_chain *c, const hd_hash *head);
 
 /* hd_chain_import judges a block and, where it is valid, keeps it. A block that is already known is
@@ -71,6 +72,9 @@ hd_err hd_chain_import(hd_chain *c, hd_block_verdict *verdict, hd_span rlp);
 
 /* The head; before hd_chain_start or hd_chain_resume all zeros. */
 const hd_chain_entry *hd_chain_head(const hd_chain *c);
+/* The state's root, from the tries that the chain keeps beside it; it costs what changed since it
+   was last taken. HD_ERR_ABSENT before a start or resume; errors of hd_state_trie_root. */
+hd_err hd_chain_root(hd_hash *root, hd_chain *c);
 /* The block that was executed last, on whatever branch, and its results: until the next import. */
 const hd_block *hd_chain_last_block(const hd_chain *c);
 const hd_block_result *hd_chain_last_result(const hd_chain *c);

@@ -123,6 +123,15 @@ static int tx_is_sound(const hd_batch *b, const hd_tx *tx) {
            tx->gas_limit <= INT64_MAX && b->envs[tx->env_idx].fork < HD_FORK_CNT;
 }
 
+/* The host looks at each transaction as it runs it. */
+static int batch_is_sound(const hd_batch *b) {
+    uint32_t run_cnt = b->list ? b->list_cnt : b->tx_cnt;
+    for (uint32_t i = 0; i < run_cnt; i++)
+        if (!tx_is_sound(b, &b->txs[b->list ? b->list[i] : i]))
+            return 0;
+    return 1;
+}
+
 /* ---- the host backend ---- */
 typedef struct {
     hd_exec *x;
@@ -140,6 +149,8 @@ static hd_err host_chunk(void *ctx, size_t begin, size_t end, uint32_t worker_id
     hd_results *part = h->x->worker_cnt == 1 ? h->out : &h->x->parts[worker_idx];
     for (size_t i = begin; i < end; i++) {
         job.tx_idx = h->batch->list ? h->batch->list[i] : (uint32_t)i;
+        if (!tx_is_sound(h->batch, &h->batch->txs[job.tx_idx]))
+            return HD_ERR_LIMIT;
         hd_err err = h->fn(&h->out->receipts[job.tx_idx], part, &h->x->lanes[worker_idx], &job);
         if (err != HD_OK)
             return err;
@@ -149,53 +160,120 @@ static hd_err host_chunk(void *ctx, size_t begin, size_t end, uint32_t worker_id
     return HD_OK;
 }
 
-/* Brings what the workers collected into transaction order. */
-static hd_err host_gather(hd_exec *x, hd_results *out, const hd_batch *batch, size_t run_cnt) {
-    int is_read = (batch->flags & HD_BATCH_READS) != 0;
-    size_t accounts = 0, slots = 0, logs = 0, bytes = 0;
-    for (uint32_t w = 0; w < x->worker_cnt; w++) {
-        accounts += x->parts[w].account_cnt;
-        slots += x->parts[w].slot_cnt;
-        logs += x->parts[w].log_cnt;
-        bytes += x->parts[w].bytes_sz;
+/* Brings what the workers collected into transaction order, a range of transactions at a time:
+   ranges are measured, then each is copied to its place. */
+#define GATHER_RANGE_MAX 256u
+#define GATHER_TX_MIN 64u /* a shorter range costs more to hand out than to copy */
+
+typedef struct {
+    uint64_t account, slot, log, byte;
+} gather_place;
+
+typedef struct {
+    hd_exec *x;
+    hd_results *out;
+    const hd_batch *batch;
+    size_t run_cnt, range_tx_cnt;
+    gather_place places[GATHER_RANGE_MAX]; /* a range's sizes, then where it begins */
+} gather;
+
+static uint64_t bytes_of(const hd_results *p, const hd_receipt *r) {
+    uint64_t sz = r->output_sz;
+    for (uint32_t k = 0; k < r->account_cnt; k++)
+        sz += p->accounts[r->account_off + k].code_sz;
+    for (uint32_t k = 0; k < r->log_cnt; k++)
+        sz += p->logs[r->log_off + k].data_sz;
+    return sz;
+}
+
+static hd_err gather_measure(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    gather *g = ctx;
+    (void)worker_idx;
+    for (size_t c = begin; c < end; c++) {
+        size_t first = c * g->range_tx_cnt, last = HD_MIN(first + g->range_tx_cnt, g->run_cnt);
+        gather_place sum = {0, 0, 0, 0};
+        for (size_t i = first; i < last; i++) {
+            const hd_receipt *r = &g->out->receipts[g->batch->list ? g->batch->list[i] : i];
+            sum.account += r->account_cnt;
+            sum.slot += r->slot_cnt;
+            sum.log += r->log_cnt;
+            sum.byte += bytes_of(&g->x->parts[g->x->tx_worker[i]], r);
+        }
+        g->places[c] = sum;
     }
-    hd_err err = hd_results_reserve(out, accounts, slots, logs, bytes);
-    if (err == HD_OK && is_read)
-        err = hd_results_reserve_reads(out, accounts);
+    return HD_OK;
+}
+
+static hd_err gather_copy(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    gather *g = ctx;
+    hd_results *out = g->out;
+    int is_read = (g->batch->flags & HD_BATCH_READS) != 0;
+    (void)worker_idx;
+    for (size_t c = begin; c < end; c++) {
+        size_t first = c * g->range_tx_cnt, last = HD_MIN(first + g->range_tx_cnt, g->run_cnt);
+        gather_place at = g->places[c];
+        for (size_t i = first; i < last; i++) {
+            hd_receipt *r = &out->receipts[g->batch->list ? g->batch->list[i] : i];
+            const hd_results *p = &g->x->parts[g->x->tx_worker[i]];
+            uint64_t shift = at.byte - r->output_off, sz = bytes_of(p, r);
+            hd_account_diff *accounts = out->accounts + at.account;
+            hd_log_entry *logs = out->logs + at.log;
+            if (r->account_cnt)
+                memcpy(accounts, p->accounts + r->account_off, r->account_cnt * sizeof *accounts);
+            if (r->account_cnt && is_read)
+                memcpy(out->reads + at.account, p->reads + r->account_off,
+                       r->account_cnt * sizeof *p->reads);
+            if (r->slot_cnt)
+                memcpy(out->slots + at.slot, p->slots + r->slot_off,
+                       r->slot_cnt * sizeof *p->slots);
+            if (r->log_cnt)
+                memcpy(logs, p->logs + r->log_off, r->log_cnt * sizeof *logs);
+            for (uint32_t k = 0; k < r->account_cnt; k++)
+                accounts[k].code_off += shift;
+            for (uint32_t k = 0; k < r->log_cnt; k++)
+                logs[k].data_off += shift;
+            if (sz)
+                memcpy(out->bytes + at.byte, p->bytes + r->output_off, sz);
+            r->output_off = at.byte;
+            r->account_off = at.account;
+            r->slot_off = at.slot;
+            r->log_off = at.log;
+            at.byte += sz;
+            at.account += r->account_cnt;
+            at.slot += r->slot_cnt;
+            at.log += r->log_cnt;
+        }
+    }
+    return HD_OK;
+}
+
+static hd_err host_gather(hd_exec *x, hd_results *out, const hd_batch *batch, size_t run_cnt) {
+    gather g = {.x = x, .out = out, .batch = batch, .run_cnt = run_cnt};
+    gather_place at = {out->account_cnt, out->slot_cnt, out->log_cnt, out->bytes_sz};
+    g.range_tx_cnt = HD_MAX(run_cnt / GATHER_RANGE_MAX + 1, GATHER_TX_MIN);
+    size_t range_cnt = (run_cnt + g.range_tx_cnt - 1) / g.range_tx_cnt;
+    hd_err err = hd_pool_for(x->pool, range_cnt, 1, gather_measure, &g);
+    for (size_t c = 0; c < range_cnt; c++) {
+        gather_place cnt = g.places[c];
+        g.places[c] = at;
+        at.account += cnt.account;
+        at.slot += cnt.slot;
+        at.log += cnt.log;
+        at.byte += cnt.byte;
+    }
+    if (err == HD_OK)
+        err = hd_results_reserve(out, at.account - out->account_cnt, at.slot - out->slot_cnt,
+                                 at.log - out->log_cnt, at.byte - out->bytes_sz);
+    if (err == HD_OK && (batch->flags & HD_BATCH_READS))
+        err = hd_results_reserve_reads(out, at.account - out->account_cnt);
+    if (err == HD_OK)
+        err = hd_pool_for(x->pool, range_cnt, 1, gather_copy, &g);
     if (err != HD_OK)
         return err;
-    for (size_t i = 0; i < run_cnt; i++) {
-        hd_receipt *r = &out->receipts[batch->list ? batch->list[i] : i];
-        const hd_results *p = &x->parts[x->tx_worker[i]];
-        uint64_t shift = out->bytes_sz - r->output_off, sz = r->output_sz;
-        memcpy(out->accounts + out->account_cnt, p->accounts + r->account_off,
-               r->account_cnt * sizeof(*p->accounts));
-        if (is_read)
-            memcpy(out->reads + out->account_cnt, p->reads + r->account_off,
-                   r->account_cnt * sizeof(*p->reads));
-        memcpy(out->slots + out->slot_cnt, p->slots + r->slot_off, r->slot_cnt * sizeof(*p->slots));
-        memcpy(out->logs + out->log_cnt, p->logs + r->log_off, r->log_cnt * sizeof(*p->logs));
-        for (uint32_t k = 0; k < r->account_cnt; k++) {
-            hd_account_diff *a = &out->accounts[out->account_cnt + k];
-            a->code_off += shift;
-            sz += a->code_sz;
-        }
-        for (uint32_t k = 0; k < r->log_cnt; k++) {
-            hd_log_entry *l = &out->logs[out->log_cnt + k];
-            l->data_off += shift;
-            sz += l->data_sz;
-        }
-        if (sz)
-            memcpy(out->bytes + out->bytes_sz, p->bytes + r->output_off, sz);
-        r->output_off = out->bytes_sz;
-        r->account_off = out->account_cnt;
-        r->slot_off = out->slot_cnt;
-        r->log_off = out->log_cnt;
-        out->bytes_sz += sz;
-        out->account_cnt += r->account_cnt;
-        out->slot_cnt += r->slot_cnt;
-        out->log_cnt += r->log_cnt;
-    }
+    out->account_cnt = at.account;
+    out->slot_cnt = at.slot;
+    out->log_cnt = at.log;
+    out->bytes_sz = at.byte;
     return HD_OK;
 }
 
@@ -237,7 +315,8 @@ static hd_err host_run(hd_exec *x, hd_results *out, const hd_batch *batch) {
     }
     if (x->worker_cnt == 1) /* the pool's locks would cost more than a short transaction */
         return host_chunk(&h, 0, run_cnt, 0);
-    size_t chunk = run_cnt / (x->worker_cnt * 8) + 1;
+    /* Few transactions are handed out one by one: one of them may be as long as all others. */
+    size_t chunk = HD_MAX(run_cnt / (x->worker_cnt * 16), 1u);
     hd_err err = hd_pool_for(x->pool, run_cnt, HD_MIN(chunk, 1024), host_chunk, &h);
     if (err == HD_OK)
         err = host_gather(x, out, batch, run_cnt);
@@ -375,28 +454,28 @@ static hd_err injected_failure(hd_exec *x) {
 
 static hd_err exec_run(hd_exec *x, hd_results *out, const hd_batch *batch, hd_trace_fn trace,
                        void *ctx) {
-    uint64_t begin_ns = hd_clock_ns();
-    uint32_t run_cnt = batch->list ? batch->list_cnt : batch->tx_cnt;
+    uint64_t begin_ns = batch->flags & HD_BATCH_UNTIMED ? 0 : hd_clock_ns();
     if (!(batch->flags & HD_BATCH_KEEP))
         results_clear(out);
     out->kernel_ns = 0;
     out->launch_cnt = 0;
-    for (uint32_t i = 0; i < run_cnt; i++)
-        if (!tx_is_sound(batch, &batch->txs[batch->list ? batch->list[i] : i]))
-            return HD_ERR_LIMIT;
     hd_err err = array_reserve((void **)&out->receipts, &out->receipt_max, batch->tx_cnt,
                                sizeof(*out->receipts));
     if (err != HD_OK)
         return err;
     int is_device_trace = x->cuda && !x->is_auto;
-    if (trace && !is_device_trace)
+    uint32_t run_cnt = batch->list ? batch->list_cnt : batch->tx_cnt;
+    int is_device = x->cuda && (!x->is_auto || run_cnt >= AUTO_CUDA_TX_MIN);
+    if ((trace || is_device) && !batch_is_sound(batch))
+        err = HD_ERR_LIMIT;
+    else if (trace && !is_device_trace)
         err = trace_run(x, out, batch, trace, ctx);
 #ifdef HD_WITH_CUDA
     else if (trace && (batch->list || batch->versions))
         err = HD_ERR_UNSUPPORTED;
     else if (trace)
         err = hd_exec_cuda_trace(x->cuda, out, batch, trace, ctx);
-    else if (x->cuda && (!x->is_auto || run_cnt >= AUTO_CUDA_TX_MIN))
+    else if (is_device)
         err = cuda_run(x, out, batch);
 #endif
     else {
@@ -410,7 +489,8 @@ static hd_err exec_run(hd_exec *x, hd_results *out, const hd_batch *batch, hd_tr
         return err;
     }
     out->receipt_cnt = batch->tx_cnt;
-    out->total_ns = hd_clock_ns() - begin_ns;
+    if (!(batch->flags & HD_BATCH_UNTIMED))
+        out->total_ns = hd_clock_ns() - begin_ns;
     return HD_OK;
 }
 

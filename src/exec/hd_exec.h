@@ -50,6 +50,7 @@ typedef struct {
    cuda uses the copy that it has. */
 #define HD_BATCH_SAME 128u
 #define HD_BATCH_UNSORTED 4u     /* cuda: do not group lanes by code and selector (for measuring) */
+#define HD_BATCH_UNTIMED 64u     /* total_ns stays 0: for batches shorter than the clock's price */
 #define HD_BATCH_TRACE_MEMORY 8u /* host: steps hold the contents of memory, a copy each */
 
 /* Results live in arrays that grow and are reused by the next hd_exec_run. receipts[i] belongs to

@@ -15,13 +15,19 @@
 /* The shortest chunk worth its launch. */
 #define CHUNK_MIN_HOST 256u
 #define CHUNK_MIN_CUDA 8192u
-/* Transactions that run alone first, so that there is a serial price to compare chunks with. */
+/* The first chunk of a handle; the length then follows what conflicts allow. */
+#define CHUNK_FIRST_HOST 2048u
+/* Transactions that run alone, so that there is a serial price to compare chunks with: first, and
+   again after so many chunks, since what blocks are made of changes. */
 #define PROBE_CNT 32u
-/* After a chunk that was dearer than serial execution this many transactions run alone, and twice
-   as many each time in a row. Chunks are then tried again: with 256 in 16,384 a sequence in which
-   everything conflicts loses at most a few percent. */
-#define SERIAL_MIN 1024u
-#define SERIAL_MAX 16384u
+#define PROBE_CHUNKS 32u
+/* Fewer transactions than this run alone: handing them out costs more than it can bring. */
+#define CHUNK_WORTH 16u
+/* After a chunk that was dearer than serial execution so many times its length run alone, and twice
+   as many each time in a row, through as many sequences as that takes. Then chunks are tried again:
+   where everything conflicts, one transaction in 17 runs twice. */
+#define SERIAL_FACTOR_MIN 4u
+#define SERIAL_FACTOR_MAX 16u
 #define PRICE_GAS_MAX (1ull << 26)
 /* Rounds after which a chunk is finished in order; also as soon as a round leaves more than half of
    what the one before it left. */
@@ -40,11 +46,18 @@ typedef struct {
     hd_exec *many;  /* of a device's handle: host threads for what the device is not to run */
     int is_device_lost;
     hd_version_index *index;
-    hd_results chunk; /* of the present chunk */
-    hd_results one;   /* of a transaction that ran alone */
+    hd_results chunk;  /* of the present chunk */
+    hd_results one;    /* of a transaction that ran alone */
+    uint64_t first_ns; /* of the present chunk's first round */
     uint32_t *invalid;
-    uint8_t *is_late;
-    size_t tx_max; /* room of these two */
+    uint8_t *is_late; /* how often a transaction ran against versions; 255: so often or more */
+    size_t tx_max;    /* room of these two */
+    /* The choice between chunks and serial execution, and what it is made from. */
+    uint64_t alone_gas, alone_ns; /* what transactions cost that ran alone */
+    uint32_t chunk_cnt;           /* transactions of the next chunk; 0: none ran yet */
+    uint32_t probed_cnt;          /* chunks since the last probe */
+    uint32_t serial_cnt;          /* transactions that run alone before the next chunk */
+    uint32_t serial_factor;       /* how many do after a chunk that was dear, for each of its */
 } kept;
 
 typedef struct {
@@ -58,8 +71,6 @@ typedef struct {
     uint64_t block_blob_cnt;
     uint32_t env_idx; /* of the present block */
     uint32_t is_begun;
-    /* What transactions cost that ran alone, for the choice between chunks and serial. */
-    uint64_t alone_gas, alone_ns;
 } ordered;
 
 static void kept_free(void *ctx) {
@@ -98,6 +109,7 @@ static hd_err kept_open(kept **out, hd_exec *x) {
             kept_free(k);
             return err;
         }
+        k->serial_factor = SERIAL_FACTOR_MIN;
         *place = k;
     }
     *out = *place;
@@ -231,7 +243,6 @@ static hd_err commit(ordered *o, uint32_t tx_idx, const hd_receipt *r, const hd_
 /* Runs the transaction against the present state. is_over: it asks for more than is left of the
    block. It will be refused, but other reasons come first; so it meets a block of what is left. */
 static hd_err run_alone(ordered *o, uint32_t tx_idx, int is_over) {
-    uint64_t begin_ns = hd_clock_ns();
     hd_tx tx = o->seq->txs[tx_idx];
     hd_env env = o->seq->envs[tx.env_idx];
     if (is_over) {
@@ -247,7 +258,8 @@ static hd_err run_alone(ordered *o, uint32_t tx_idx, int is_over) {
                       .world_cnt = 1,
                       .env_cnt = 1,
                       .tx_cnt = 1,
-                      .flags = o->seq->flags & HD_ORDERED_READS ? HD_BATCH_READS : 0,
+                      .flags = HD_BATCH_UNTIMED |
+                               (o->seq->flags & HD_ORDERED_READS ? HD_BATCH_READS : 0),
                       .blockhash = o->seq->blockhash,
                       .blockhash_ctx = o->seq->blockhash_ctx};
     hd_err err = hd_exec_run(o->k->alone, &o->k->one, &batch);
@@ -256,12 +268,7 @@ static hd_err run_alone(ordered *o, uint32_t tx_idx, int is_over) {
     const hd_receipt *r = o->k->one.receipts;
     if (r->status > HD_TX_HALT && r->status < HD_TX_INVALID)
         return HD_ERR_NOMEM;
-    err = commit(o, tx_idx, r, &o->k->one);
-    uint64_t ns = hd_clock_ns() - begin_ns;
-    o->stats->rerun_ns += ns;
-    o->alone_ns += ns;
-    o->alone_gas += r->gas_used;
-    return err;
+    return commit(o, tx_idx, r, &o->k->one);
 }
 
 /* Whether the block has too little gas or too few blobs left for the transaction. */
@@ -280,6 +287,8 @@ static int block_turn(ordered *o, const hd_tx *tx) {
 }
 
 static hd_err run_serial(ordered *o, uint32_t begin, uint32_t end) {
+    uint64_t begin_ns = hd_clock_ns(), gas = o->stats->gas_used;
+    kept *k = o->k;
     hd_err err = HD_OK;
     for (uint32_t i = begin; err == HD_OK && i < end; i++) {
         if (o->seq->txs[i].env_idx >= o->seq->env_cnt)
@@ -287,6 +296,15 @@ static hd_err run_serial(ordered *o, uint32_t begin, uint32_t end) {
         err = run_alone(o, i, block_turn(o, &o->seq->txs[i]));
     }
     o->stats->serial_cnt += end - begin;
+    uint64_t ns = hd_clock_ns() - begin_ns;
+    o->stats->rerun_ns += ns;
+    k->alone_ns += ns;
+    k->alone_gas += o->stats->gas_used - gas;
+    /* Old prices fade behind new ones, or a change of load would never be seen. */
+    while (k->alone_gas > PRICE_GAS_MAX) {
+        k->alone_gas /= 2;
+        k->alone_ns /= 2;
+    }
     return err;
 }
 
@@ -319,7 +337,7 @@ static hd_err commit_chunk(ordered *o, hd_version_input *in, uint32_t begin, uin
         in->tx_cnt = cnt;
         err = hd_version_index_build(o->k->index, &versions, in);
     }
-    if (err == HD_OK && o->seq->receipt)
+    if (err == HD_OK && o->seq->receipt && !(o->seq->flags & HD_ORDERED_RECEIPTS))
         err = hd_version_index_settle(o->k->index, in);
     for (uint32_t i = 0; err == HD_OK && i < cnt; i++) {
         block_turn(o, &o->seq->txs[begin + i]);
@@ -335,6 +353,7 @@ static hd_err commit_chunk(ordered *o, hd_version_input *in, uint32_t begin, uin
 
 /* In order: what holds is applied, what does not runs again. */
 static hd_err finish_in_order(ordered *o, uint32_t begin, uint32_t cnt, uint32_t *rerun_cnt) {
+    uint64_t begin_ns = hd_clock_ns();
     hd_err err = HD_OK;
     for (uint32_t i = 0; err == HD_OK && i < cnt; i++) {
         const hd_tx *tx = &o->seq->txs[begin + i];
@@ -344,9 +363,11 @@ static hd_err finish_in_order(ordered *o, uint32_t begin, uint32_t cnt, uint32_t
             err = commit(o, begin + i, r, &o->k->chunk);
         } else {
             ++*rerun_cnt;
+            o->stats->chain_cnt = HD_MAX(o->stats->chain_cnt, 2u + o->k->is_late[i]);
             err = run_alone(o, begin + i, is_over);
         }
     }
+    o->stats->rerun_ns += hd_clock_ns() - begin_ns;
     return err;
 }
 
@@ -367,6 +388,24 @@ static hd_err run_round(ordered *o, const hd_batch *batch, int on_device) {
     return err;
 }
 
+/* What a round costs and brings, at the prices met so far: 1 where running the invalid ones again
+   at once is cheaper than running alone those that it will bring, taken to be as many as the last
+   round brought. Without prices a round must bring half. */
+static int round_pays(const ordered *o, uint32_t cnt, uint32_t last_cnt, uint32_t invalid_cnt,
+                      uint64_t index_ns) {
+    const kept *k = o->k;
+    if (invalid_cnt <= last_cnt / 2)
+        return 1;
+    if (!k->alone_gas || (o->seq->flags & HD_ORDERED_NEVER_SERIAL))
+        return 0;
+    uint64_t gas = 0;
+    for (uint32_t i = 0; i < cnt; i++)
+        gas += k->chunk.receipts[i].gas_used;
+    double alone_ns = (double)gas * (double)k->alone_ns / ((double)k->alone_gas * cnt);
+    double round_ns = (double)k->first_ns * invalid_cnt / cnt + (double)index_ns;
+    return (double)(last_cnt - invalid_cnt) * alone_ns > round_ns;
+}
+
 /* Rounds until every transaction of the chunk holds: *is_settled is 1; or until that is too dear.
  *on_device is 1 as long as rounds are the device's. */
 static hd_err run_rounds(ordered *o, hd_batch *batch, hd_version_input *in, uint32_t *rerun_cnt,
@@ -375,15 +414,17 @@ static hd_err run_rounds(ordered *o, hd_batch *batch, hd_version_input *in, uint
     uint32_t invalid_cnt, last_cnt = in->tx_cnt, first = 0;
     *is_settled = 0;
     for (uint32_t round = 1;; round++) {
-        uint64_t begin_ns = hd_clock_ns();
+        uint64_t begin_ns = hd_clock_ns(), index_ns;
         hd_err err = hd_version_index_build(k->index, &batch->versions, in);
         if (err == HD_OK)
             err = hd_version_index_check(k->index, k->invalid, &invalid_cnt, in, first);
-        o->stats->index_ns += hd_clock_ns() - begin_ns;
+        index_ns = hd_clock_ns() - begin_ns;
+        o->stats->index_ns += index_ns;
         if (err != HD_OK)
             return err;
         *is_settled = invalid_cnt == 0 || (!HD_KEEPS(HD_MUTATION_FINAL) && round > 1);
-        if (*is_settled || round > ROUND_MAX || invalid_cnt > last_cnt / 2)
+        if (*is_settled || round > ROUND_MAX ||
+            !round_pays(o, in->tx_cnt, last_cnt, invalid_cnt, index_ns))
             return HD_OK;
         first = k->invalid[0]; /* what stands before it is final */
         begin_ns = hd_clock_ns();
@@ -399,8 +440,11 @@ static hd_err run_rounds(ordered *o, hd_batch *batch, hd_version_input *in, uint
         o->stats->again_ns += hd_clock_ns() - begin_ns;
         if (err != HD_OK)
             return err;
-        for (uint32_t i = 0; i < invalid_cnt; i++)
-            k->is_late[k->invalid[i]] = 1;
+        for (uint32_t i = 0; i < invalid_cnt; i++) {
+            uint8_t *late = &k->is_late[k->invalid[i]];
+            *late = (uint8_t)(*late + (*late < UINT8_MAX));
+            o->stats->chain_cnt = HD_MAX(o->stats->chain_cnt, 1u + *late);
+        }
         *rerun_cnt += invalid_cnt;
     }
 }
@@ -426,7 +470,9 @@ static hd_err run_from_start(ordered *o, hd_version_input *in, uint32_t *rerun_c
     hd_err err = run_round(o, &batch, *on_device);
     if (err != HD_OK)
         return err;
+    k->first_ns = k->chunk.total_ns;
     o->stats->chunk_ns += k->chunk.total_ns;
+    o->stats->chain_cnt = HD_MAX(o->stats->chain_cnt, 1u);
     memset(k->is_late, 0, in->tx_cnt);
     return run_rounds(o, &batch, in, rerun_cnt, is_settled, on_device);
 }
@@ -488,51 +534,68 @@ static hd_err run_chunk(ordered *o, uint32_t begin, uint32_t cnt, uint32_t *done
 /* Whether a chunk of this price was dearer than serial execution is; compared by gas, since
    transactions differ. */
 static int is_dear(const ordered *o, uint64_t chunk_gas, uint64_t chunk_ns) {
-    return o->alone_gas &&
-           (double)chunk_ns * (double)o->alone_gas > (double)o->alone_ns * (double)chunk_gas;
+    const kept *k = o->k;
+    return k->alone_gas &&
+           (double)chunk_ns * (double)k->alone_gas > (double)k->alone_ns * (double)chunk_gas;
 }
 
-static hd_err run_all(ordered *o, uint32_t chunk_min, uint32_t chunk_max) {
-    uint32_t at = 0, end = o->seq->tx_cnt, chunk = chunk_max, serial = SERIAL_MIN;
-    int may_be_serial = !(o->seq->flags & HD_ORDERED_NEVER_SERIAL);
-    hd_err err = HD_OK;
-    if (may_be_serial) {
-        at = chunk_max == 1 ? end : HD_MIN(end, PROBE_CNT);
-        err = run_serial(o, 0, at);
+/* A chunk, and what follows from it for the next. */
+static hd_err run_priced_chunk(ordered *o, uint32_t *at, const uint32_t range[2]) {
+    kept *k = o->k;
+    uint32_t rerun_cnt = 0, done_cnt = UINT32_MAX, cnt = HD_MIN(k->chunk_cnt, o->seq->tx_cnt - *at);
+    uint64_t gas = o->stats->gas_used, ns = hd_clock_ns();
+    hd_err err = run_chunk(o, *at, cnt, &done_cnt, &rerun_cnt);
+    /* Those who were misled ask for block hashes that nobody needs, and that a witness lacks. */
+    if (err == HD_ERR_ABSENT && done_cnt == 0) {
+        err = run_serial(o, *at, *at + cnt);
+        done_cnt = cnt;
     }
+    gas = o->stats->gas_used - gas;
+    ns = hd_clock_ns() - ns;
+    *at += done_cnt;
+    k->probed_cnt++;
+    /* Conflicts within a chunk grow with its length: find the length that has few. */
+    if (rerun_cnt > cnt / 4)
+        k->chunk_cnt = HD_MAX(k->chunk_cnt / 2, range[0]);
+    else if (rerun_cnt < cnt / 16)
+        k->chunk_cnt = HD_MIN(k->chunk_cnt * 4, range[1]);
+    if (o->seq->flags & HD_ORDERED_NEVER_SERIAL)
+        return err;
+    if (is_dear(o, gas, ns)) {
+        k->serial_cnt = cnt * k->serial_factor;
+        k->serial_factor = HD_MIN(k->serial_factor * 2, SERIAL_FACTOR_MAX);
+        k->chunk_cnt = range[0]; /* the next attempt shall not cost much */
+    } else {
+        k->serial_factor = SERIAL_FACTOR_MIN;
+    }
+    return err;
+}
+
+/* range: the shortest and the longest chunk. */
+static hd_err run_all(ordered *o, const uint32_t range[2]) {
+    uint32_t at = 0, end = o->seq->tx_cnt;
+    int may_be_serial = !(o->seq->flags & HD_ORDERED_NEVER_SERIAL);
+    kept *k = o->k;
+    hd_err err = HD_OK;
+    if (may_be_serial && range[1] == 1)
+        return run_serial(o, 0, end);
+    k->chunk_cnt = HD_MIN(HD_MAX(k->chunk_cnt, range[0]), range[1]);
     while (err == HD_OK && at < end) {
-        uint32_t rerun_cnt = 0, cnt = HD_MIN(chunk, end - at), done_cnt;
-        uint64_t gas = o->stats->gas_used, ns = hd_clock_ns();
-        err = run_chunk(o, at, cnt, &done_cnt, &rerun_cnt);
-        /* Those who were misled ask for block hashes that nobody needs, and that a witness lacks.
-         */
-        if (err == HD_ERR_ABSENT && done_cnt == 0) {
-            err = run_serial(o, at, at + cnt);
-            done_cnt = cnt;
+        uint32_t cnt = 0;
+        if (may_be_serial && k->serial_cnt) {
+            cnt = HD_MIN(k->serial_cnt, end - at);
+            k->serial_cnt -= cnt;
+        } else if (may_be_serial && (!k->alone_gas || k->probed_cnt >= PROBE_CHUNKS)) {
+            cnt = HD_MIN(PROBE_CNT, end - at);
+            k->probed_cnt = 0;
+        } else if (may_be_serial && end - at < CHUNK_WORTH) {
+            cnt = end - at;
         }
-        gas = o->stats->gas_used - gas;
-        ns = hd_clock_ns() - ns;
-        at += done_cnt;
-        /* Conflicts within a chunk grow with its length: find the length that has few. */
-        if (rerun_cnt > cnt / 4)
-            chunk = HD_MAX(chunk / 2, chunk_min);
-        else if (rerun_cnt < cnt / 16)
-            chunk = HD_MIN(chunk * 2, chunk_max);
-        if (err != HD_OK || !may_be_serial)
-            continue;
-        if (is_dear(o, gas, ns)) {
-            cnt = HD_MIN(serial, end - at);
+        if (cnt) {
             err = run_serial(o, at, at + cnt);
             at += cnt;
-            serial = HD_MIN(serial * 2, SERIAL_MAX);
-            chunk = chunk_min; /* the next attempt shall not cost much */
         } else {
-            serial = SERIAL_MIN;
-        }
-        /* Old prices fade behind new ones, or a change of load would never be seen. */
-        if (o->alone_gas > PRICE_GAS_MAX) {
-            o->alone_gas /= 2;
-            o->alone_ns /= 2;
+            err = run_priced_chunk(o, &at, range);
         }
     }
     return err;
@@ -559,7 +622,12 @@ hd_err hd_exec_ordered(hd_exec *x, hd_state *s, const hd_sequence *seq, hd_order
     hd_pool *pool = hd_exec_pool(o.k->many ? o.k->many : x);
     if (!is_cuda && hd_pool_thread_cnt(pool) == 1 && !(seq->flags & HD_ORDERED_NEVER_SERIAL))
         chunk_max = 1;
-    err = run_all(&o, HD_MIN(is_cuda ? CHUNK_MIN_CUDA : CHUNK_MIN_HOST, chunk_max), chunk_max);
+    uint32_t range[2] = {HD_MIN(is_cuda ? CHUNK_MIN_CUDA : CHUNK_MIN_HOST, chunk_max), chunk_max};
+    if (seq->flags & HD_ORDERED_NEVER_SERIAL)
+        o.k->chunk_cnt = chunk_max; /* what is measured and tested does not hang on the past */
+    else if (!o.k->chunk_cnt)
+        o.k->chunk_cnt = is_cuda ? chunk_max : CHUNK_FIRST_HOST;
+    err = run_all(&o, range);
     o.stats->total_ns = hd_clock_ns() - begin_ns;
     return err;
 }

@@ -25,6 +25,10 @@
 /* A device also runs rounds that the host's threads would sooner be done with: for tests. */
 #define HD_ORDERED_DEVICE_ROUNDS 4u
 
+/* hd_sequence.receipt looks at status, gas, logs and output alone: it is spared the work that makes
+   differences what they are in order. */
+#define HD_ORDERED_RECEIPTS 8u
+
 #define HD_ORDERED_CHUNK_MAX (1u << 20) /* transactions */
 
 typedef struct {
@@ -50,14 +54,15 @@ typedef struct {
 } hd_sequence;
 
 typedef struct {
-    uint64_t gas_used;         /* of all transactions */
-    uint64_t chunk_cnt;        /* chunks that ran at once */
-    uint64_t chunk_tx_cnt;     /* transactions in them */
-    uint64_t round_cnt;        /* rounds of all chunks, each chunk's first included */
-    uint64_t rerun_cnt;        /* transactions that ran again, once for each time */
-    uint64_t serial_cnt;       /* transactions that ran outside of chunks */
-    uint64_t refused_cnt;      /* HD_TX_INVALID... in the end */
-    uint64_t failed_cnt;       /* HD_TX_REVERT or HD_TX_HALT in the end */
+    uint64_t gas_used;     /* of all transactions */
+    uint64_t chunk_cnt;    /* chunks that ran at once */
+    uint64_t chunk_tx_cnt; /* transactions in them */
+    uint64_t round_cnt;    /* rounds of all chunks, each chunk's first included */
+    uint64_t rerun_cnt;    /* transactions that ran again, once for each time */
+    uint64_t serial_cnt;   /* transactions that ran outside of chunks */
+    uint64_t refused_cnt;  /* HD_TX_INVALID... in the end */
+    uint64_t failed_cnt;   /* HD_TX_REVERT or HD_TX_HALT in the end */
+    uint64_t chain_cnt;    /* the longest chain met: 1, and how often one transaction ran again */
     uint64_t device_round_cnt; /* of the rounds, those on a device */
     uint64_t device_lost_cnt;  /* chunks that a device failed at and the host ran anew */
     uint64_t chunk_ns;         /* time in which chunks ran at once */
@@ -65,7 +70,7 @@ typedef struct {
     uint64_t index_ns;         /* indexing and validating */
     uint64_t again_ns;         /* rounds after the first */
     uint64_t commit_ns;        /* receipts and writes of chunks */
-    uint64_t rerun_ns;         /* time of transactions that ran alone, their writes included */
+    uint64_t rerun_ns;         /* what ran alone or was finished in order, writes included */
     uint64_t total_ns;
 } hd_ordered_stats;
 

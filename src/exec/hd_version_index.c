@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/hd_mutation.h"
+#include "state/hd_state_bulk.h"
 
 #define PART_BITS 6u /* enough parts that workers share them evenly */
 #define PART_CNT (1u << PART_BITS)
@@ -29,6 +30,8 @@ typedef struct {
 typedef struct {
     hd_versions_part view;
     room account_table, accounts, account_versions, slot_table, slots, slot_versions, key_ids;
+    uint32_t *rest; /* keys that a bulk did not take, in key_ids' memory */
+    uint32_t rest_cnt;
 } part;
 
 struct hd_version_index {
@@ -47,6 +50,7 @@ struct hd_version_index {
     uint32_t *found;                           /* of each chunk: invalid ones */
     room codes, code_bytes, jump_words;
     uint32_t *invalid;
+    hd_state_bulk *bulk;
 };
 
 static hd_err room_make(room *r, size_t sz) {
@@ -69,7 +73,7 @@ hd_err hd_version_index_open(hd_version_index **out, hd_pool *pool) {
     x->pool = pool;
     x->counts = calloc(CHUNK_CNT_MAX, sizeof(*x->counts));
     x->found = calloc(CHUNK_CNT_MAX, sizeof(*x->found));
-    if (!x->counts || !x->found) {
+    if (!x->counts || !x->found || hd_state_bulk_open(&x->bulk) != HD_OK) {
         hd_version_index_close(x);
         return HD_ERR_NOMEM;
     }
@@ -90,6 +94,7 @@ void hd_version_index_close(hd_version_index *x) {
         free(p->slot_versions.p);
         free(p->key_ids.p);
     }
+    hd_state_bulk_close(x->bulk);
     free(x->entries[0].p);
     free(x->entries[1].p);
     free(x->counts);
@@ -183,6 +188,14 @@ static void chunk_range(const hd_version_index *x, size_t chunk, uint32_t *begin
     *end = HD_MIN(*begin + x->chunk_tx_cnt, x->in->tx_cnt);
 }
 
+static int has_code(const hd_version_input *in, uint32_t t) {
+    const hd_receipt *r = &in->results->receipts[t];
+    uint32_t flags = 0;
+    for (uint32_t i = 0; has_run(r) && i < r->account_cnt; i++)
+        flags |= in->results->accounts[r->account_off + i].flags;
+    return (flags & HD_DIFF_CODE) != 0;
+}
+
 static int is_same_address(const hd_address *a, const hd_address *b) {
     return memcmp(a, b, sizeof(*a)) == 0;
 }
@@ -220,7 +233,11 @@ static int reads_coinbase(const hd_version_index *x, uint32_t t) {
     return 0;
 }
 
-static hd_err find_fees(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+#define FOUND_FEES 1u
+#define FOUND_CODES 2u
+
+/* What a range of transactions needs besides its writes. */
+static hd_err find_needs(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
     hd_version_index *x = ctx;
     (void)worker_idx;
     for (size_t c = begin; c < end; c++) {
@@ -228,9 +245,13 @@ static hd_err find_fees(void *ctx, size_t begin, size_t end, uint32_t worker_idx
         chunk_range(x, c, &first, &last);
         x->found[c] = 0;
         if (x->coinbase_cnt > COINBASE_MAX)
-            x->found[c] = 1;
-        for (uint32_t t = first; t < last && !x->found[c]; t++)
-            x->found[c] = (uint32_t)reads_coinbase(x, t);
+            x->found[c] = FOUND_FEES;
+        for (uint32_t t = first; t < last; t++) {
+            if (!(x->found[c] & FOUND_FEES) && reads_coinbase(x, t))
+                x->found[c] |= FOUND_FEES;
+            if (!(x->found[c] & FOUND_CODES) && has_code(x->in, t))
+                x->found[c] |= FOUND_CODES;
+        }
     }
     return HD_OK;
 }
@@ -571,10 +592,11 @@ hd_err hd_version_index_build(hd_version_index *x, const hd_versions **out,
     x->chunk_tx_cnt = HD_MAX(in->tx_cnt / CHUNK_CNT_MAX + 1, CHUNK_TX_MIN);
     x->chunk_cnt = (in->tx_cnt + x->chunk_tx_cnt - 1) / x->chunk_tx_cnt;
     find_coinbases(x);
-    hd_err err = hd_pool_for(x->pool, x->chunk_cnt, 1, find_fees, x);
-    x->with_fees = 0;
-    for (uint32_t c = 0; c < x->chunk_cnt && HD_KEEPS(HD_MUTATION_FEES); c++)
-        x->with_fees |= x->found[c];
+    hd_err err = hd_pool_for(x->pool, x->chunk_cnt, 1, find_needs, x);
+    uint32_t found = 0;
+    for (uint32_t c = 0; c < x->chunk_cnt; c++)
+        found |= x->found[c];
+    x->with_fees = HD_KEEPS(HD_MUTATION_FEES) ? found & FOUND_FEES : 0;
     if (err == HD_OK)
         err = hd_pool_for(x->pool, x->chunk_cnt, 1, count_writes, x);
     if (err != HD_OK)
@@ -597,7 +619,9 @@ hd_err hd_version_index_build(hd_version_index *x, const hd_versions **out,
             return err;
     }
     err = hd_pool_for(x->pool, x->chunk_cnt, 1, place_writes, x);
-    if (err == HD_OK)
+    x->versions.code_cnt = 0; /* unless some were published */
+    x->versions.code_bytes_sz = x->versions.jump_word_cnt = 0;
+    if (err == HD_OK && found & FOUND_CODES)
         err = publish_codes(x);
     if (err == HD_OK)
         err = hd_pool_for(x->pool, PART_CNT, 1, build_parts, x);
@@ -830,29 +854,98 @@ static hd_err commit_account(hd_version_index *x, hd_state *s, const hd_versions
                              c ? x->versions.code_bytes + c->code_off : NULL, c ? c->code_sz : 0);
 }
 
-hd_err hd_version_index_commit(hd_version_index *x, hd_state *s, const hd_version_input *in) {
-    hd_err err = HD_OK;
-    for (uint32_t i = 0; err == HD_OK && i < PART_CNT; i++) {
-        const part *p = &x->parts[i];
-        for (uint32_t k = 0; err == HD_OK && k < p->view.account_cnt; k++) {
-            const hd_versions_account *a = &p->view.accounts[k];
-            err = commit_account(x, s, a, &p->view.account_versions[a->first + a->cnt - 1]);
+static const hd_account_version *last_account(const part *p, uint32_t k) {
+    const hd_versions_account *a = &p->view.accounts[k];
+    return &p->view.account_versions[a->first + a->cnt - 1];
+}
+
+static const hd_slot_version *last_slot(const part *p, uint32_t k) {
+    const hd_versions_slot *s = &p->view.slots[k];
+    return &p->view.slot_versions[s->first + s->cnt - 1];
+}
+
+/* Keys of a part as a bulk takes them; the others wait in rest. */
+static hd_err commit_part_accounts(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    hd_version_index *x = ctx;
+    (void)worker_idx;
+    for (size_t i = begin; i < end; i++) {
+        part *p = &x->parts[i];
+        p->rest = p->key_ids.p;
+        p->rest_cnt = 0;
+        for (uint32_t k = 0; k < p->view.account_cnt; k++) {
+            const hd_account_version *v = last_account(p, k);
+            if (v->wiped || !(v->flags & HD_VERSION_EXISTS) || v->code_ref & HD_CODE_VERSION ||
+                !hd_state_bulk_account(x->bulk, (uint32_t)i, p->view.accounts[k].addr, v->nonce,
+                                       v->balance_wei, v->code_ref))
+                p->rest[p->rest_cnt++] = k;
         }
     }
-    for (uint32_t i = 0; err == HD_OK && i < PART_CNT; i++) {
-        const part *p = &x->parts[i];
-        for (uint32_t k = 0; err == HD_OK && k < p->view.slot_cnt; k++) {
+    return HD_OK;
+}
+
+static hd_err commit_part_slots(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    hd_version_index *x = ctx;
+    (void)worker_idx;
+    for (size_t i = begin; i < end; i++) {
+        part *p = &x->parts[i];
+        p->rest = p->key_ids.p;
+        p->rest_cnt = 0;
+        for (uint32_t k = 0; k < p->view.slot_cnt; k++) {
             const hd_versions_slot *key = &p->view.slots[k];
-            const hd_slot_version *v = &p->view.slot_versions[key->first + key->cnt - 1];
+            const hd_slot_version *v = last_slot(p, k);
             const hd_account_version *owner =
                 hd_versions_account_find(&x->versions, key->addr, UINT32_MAX);
-            hd_address addr;
             if (HD_KEEPS(HD_MUTATION_WIPED_COMMIT) && owner && owner->wiped >= v->tx + 1)
-                continue;
-            hd_addr_to_wire(&addr, key->addr);
-            err = hd_state_set_slot(s, &addr, key->key, v->value);
+                continue; /* its account was destroyed after it */
+            if (!hd_state_bulk_slot(x->bulk, (uint32_t)i, key->addr, key->key, v->value))
+                p->rest[p->rest_cnt++] = k;
         }
     }
+    return HD_OK;
+}
+
+static hd_err commit_accounts(hd_version_index *x, hd_state *s) {
+    uint32_t cnts[PART_CNT];
+    for (uint32_t i = 0; i < PART_CNT; i++)
+        cnts[i] = x->parts[i].view.account_cnt;
+    hd_err err = hd_state_bulk_begin_accounts(x->bulk, s, PART_CNT, cnts);
+    if (err == HD_OK)
+        err = hd_pool_for(x->pool, PART_CNT, 1, commit_part_accounts, x);
+    if (err == HD_OK)
+        err = hd_state_bulk_end_accounts(x->bulk, x->pool);
+    for (uint32_t i = 0; err == HD_OK && i < PART_CNT; i++) {
+        const part *p = &x->parts[i];
+        for (uint32_t k = 0; err == HD_OK && k < p->rest_cnt; k++)
+            err = commit_account(x, s, &p->view.accounts[p->rest[k]], last_account(p, p->rest[k]));
+    }
+    return err;
+}
+
+static hd_err commit_slots(hd_version_index *x, hd_state *s) {
+    uint32_t cnts[PART_CNT];
+    for (uint32_t i = 0; i < PART_CNT; i++)
+        cnts[i] = x->parts[i].view.slot_cnt;
+    hd_err err = hd_state_bulk_begin_slots(x->bulk, s, PART_CNT, cnts);
+    if (err == HD_OK)
+        err = hd_pool_for(x->pool, PART_CNT, 1, commit_part_slots, x);
+    if (err == HD_OK)
+        err = hd_state_bulk_end_slots(x->bulk, x->pool);
+    for (uint32_t i = 0; err == HD_OK && i < PART_CNT; i++) {
+        const part *p = &x->parts[i];
+        for (uint32_t k = 0; err == HD_OK && k < p->rest_cnt; k++) {
+            const hd_versions_slot *key = &p->view.slots[p->rest[k]];
+            hd_address addr;
+            hd_addr_to_wire(&addr, key->addr);
+            err = hd_state_set_slot(s, &addr, key->key, last_slot(p, p->rest[k])->value);
+        }
+    }
+    return err;
+}
+
+hd_err hd_version_index_commit(hd_version_index *x, hd_state *s, const hd_version_input *in) {
+    hd_err err = commit_accounts(x, s);
+    if (err == HD_OK)
+        err = commit_slots(x, s);
     /* Nobody read the coinbases: their fees are sums. The first fee enters alone: where it is
        nothing it may delete the account (EIP-158), which the sum would hide. */
     for (uint32_t t = 0; err == HD_OK && !x->with_fees && t < in->tx_cnt;) {

@@ -168,6 +168,27 @@ static void account_table_put(hd_state *s, uint32_t idx) {
     s->account_table[i] = idx + 1;
 }
 
+hd_err hd_state_room_accounts(hd_state *s, uint32_t more_cnt) {
+    uint64_t need = (uint64_t)s->account_cnt + more_cnt, cnt = (uint64_t)s->account_mask + 1;
+    if (need > TABLE_MAX / 4)
+        return HD_ERR_LIMIT;
+    hd_err err = GROW(s->accounts, s->account_cap, need);
+    if (err == HD_OK)
+        err = GROW(s->metas, s->meta_cap, need);
+    if (err != HD_OK || need * 2 <= cnt)
+        return err;
+    while (need * 2 > cnt)
+        cnt *= 2;
+    err = table_make((void **)&s->account_table, &s->account_table_cap, (uint32_t)cnt,
+                     sizeof(uint32_t));
+    if (err != HD_OK)
+        return err;
+    s->account_mask = (uint32_t)cnt - 1;
+    for (uint32_t i = 0; i < s->account_cnt; i++)
+        account_table_put(s, i);
+    return HD_OK;
+}
+
 /* Gives the account's index; a new one, or one deleted before, comes into being empty. */
 static hd_err account_make(uint32_t *idx, hd_state *s, const hd_address *wire) {
     uint32_t addr[5];
@@ -178,23 +199,9 @@ static hd_err account_make(uint32_t *idx, hd_state *s, const hd_address *wire) {
             s->accounts[*idx].flags |= HD_ACCOUNT_EXISTS;
         return noted;
     }
-    if (s->account_cnt >= TABLE_MAX / 4)
-        return HD_ERR_LIMIT;
-    hd_err err = GROW(s->accounts, s->account_cap, (size_t)s->account_cnt + 1);
+    hd_err err = hd_state_room_accounts(s, 1);
     if (err == HD_OK)
-        err = GROW(s->metas, s->meta_cap, (size_t)s->account_cnt + 1);
-    if (err != HD_OK)
-        return err;
-    if ((s->account_cnt + 1) * 2 > s->account_mask + 1) {
-        uint32_t cnt = (s->account_mask + 1) * 2;
-        err = table_make((void **)&s->account_table, &s->account_table_cap, cnt, sizeof(uint32_t));
-        if (err != HD_OK)
-            return err;
-        s->account_mask = cnt - 1;
-        for (uint32_t i = 0; i < s->account_cnt; i++)
-            account_table_put(s, i);
-    }
-    err = hd_undo_note_new(s, wire);
+        err = hd_undo_note_new(s, wire);
     if (err != HD_OK)
         return err;
     *idx = s->account_cnt;
@@ -259,8 +266,8 @@ static uint32_t slot_find(const hd_state *s, uint32_t account_idx, hd_u256 key, 
 
 /* Room in links has been made. Slots of an account are chained in order of creation, so that walks
    cost what the account holds and do not depend on the table's seed. */
-static void slot_link(hd_state *s, uint32_t pos) {
-    hd_state_meta *m = &s->metas[s->slots[pos].account_ref - 1];
+void hd_state_link_slot(hd_state *s, uint32_t account_idx, uint32_t pos) {
+    hd_state_meta *m = &s->metas[account_idx];
     uint32_t ref = ++s->link_cnt;
     s->links[ref - 1] = (hd_state_link){pos, 0};
     if (m->tail_ref)
@@ -270,13 +277,22 @@ static void slot_link(hd_state *s, uint32_t pos) {
     m->tail_ref = ref;
 }
 
-/* Puts the living, non-zero slots into a table with room for at least one more. */
-static hd_err slot_rehash(hd_state *s) {
+void hd_state_count_slot(hd_state *s, uint32_t account_idx, int change) {
+    hd_state_meta *m = &s->metas[account_idx];
+    m->slot_cnt += (uint32_t)change;
+    if (m->slot_cnt)
+        s->accounts[account_idx].flags |= HD_ACCOUNT_HAS_STORAGE;
+    else
+        s->accounts[account_idx].flags &= ~HD_ACCOUNT_HAS_STORAGE;
+}
+
+/* Puts the living, non-zero slots into a table with room for more_cnt more. */
+static hd_err slot_rehash(hd_state *s, uint32_t more_cnt) {
     size_t live = 0;
     for (uint32_t i = 0; i < s->account_cnt; i++)
         live += s->metas[i].slot_cnt;
     uint64_t cnt = (uint64_t)s->slot_mask + 1;
-    while ((live + 1) * 4 > cnt)
+    while ((live + more_cnt) * 4 > cnt)
         cnt *= 2;
     if (cnt > TABLE_MAX)
         return HD_ERR_LIMIT;
@@ -304,11 +320,16 @@ static hd_err slot_rehash(hd_state *s) {
             for (pos &= s->slot_mask; s->slots[pos].account_ref;)
                 pos = (pos + 1) & s->slot_mask;
             s->slots[pos] = keep[i];
-            slot_link(s, pos);
+            hd_state_link_slot(s, keep[i].account_ref - 1, pos);
         }
     }
     free(keep);
     return err;
+}
+
+hd_err hd_state_room_slots(hd_state *s, uint32_t more_cnt) {
+    uint64_t need = (uint64_t)s->link_cnt + more_cnt;
+    return need * 2 > (uint64_t)s->slot_mask + 1 ? slot_rehash(s, more_cnt) : HD_OK;
 }
 
 static hd_err slot_set(hd_state *s, uint32_t account_idx, hd_u256 key, hd_u256 value) {
@@ -322,7 +343,7 @@ static hd_err slot_set(hd_state *s, uint32_t account_idx, hd_u256 key, hd_u256 v
         if (noted != HD_OK)
             return noted;
         if (((uint64_t)s->link_cnt + 1) * 2 > (uint64_t)s->slot_mask + 1) {
-            hd_err err = slot_rehash(s);
+            hd_err err = slot_rehash(s, 1);
             if (err != HD_OK)
                 return err;
             pos = slot_find(s, account_idx, key, &is_found);
@@ -332,23 +353,16 @@ static hd_err slot_set(hd_state *s, uint32_t account_idx, hd_u256 key, hd_u256 v
         t->key = key;
         t->account_ref = account_idx + 1;
         t->incarnation = s->accounts[account_idx].incarnation;
-        slot_link(s, pos);
+        hd_state_link_slot(s, account_idx, pos);
     } else {
         hd_err noted = hd_undo_note_slot(s, account_idx, key, s->slots[pos].value);
         if (noted != HD_OK)
             return noted;
     }
     hd_world_slot *t = &s->slots[pos];
-    hd_state_meta *m = &s->metas[account_idx];
-    if (value_is_zero(t->value) && !is_zero)
-        m->slot_cnt++;
-    else if (!value_is_zero(t->value) && is_zero)
-        m->slot_cnt--;
+    if (value_is_zero(t->value) != is_zero)
+        hd_state_count_slot(s, account_idx, is_zero ? -1 : 1);
     t->value = value;
-    if (m->slot_cnt)
-        s->accounts[account_idx].flags |= HD_ACCOUNT_HAS_STORAGE;
-    else
-        s->accounts[account_idx].flags &= ~HD_ACCOUNT_HAS_STORAGE;
     return HD_OK;
 }
 

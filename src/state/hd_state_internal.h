@@ -53,6 +53,14 @@ hd_err hd_undo_note_storage(hd_state *s, uint32_t account_idx);
 int hd_state_account_find(uint32_t *idx, const hd_state *s, const hd_address *addr);
 int hd_state_code_find(uint32_t *code_idx, const hd_state *s, const hd_hash *hash);
 
+/* Room for so many more accounts or slots, tables included. HD_ERR_NOMEM, HD_ERR_LIMIT. */
+hd_err hd_state_room_accounts(hd_state *s, uint32_t more_cnt);
+hd_err hd_state_room_slots(hd_state *s, uint32_t more_cnt);
+/* A slot at its place joins its account's chain; an account's slots that are not zero change by 1
+   or -1. */
+void hd_state_link_slot(hd_state *s, uint32_t account_idx, uint32_t pos);
+void hd_state_count_slot(hd_state *s, uint32_t account_idx, int change);
+
 /* hd_state_grow makes room for need elements, keeping what is there. HD_ERR_NOMEM, HD_ERR_LIMIT. */
 hd_err hd_state_grow(void **p, size_t *cap, size_t need, size_t elem_sz);
 
