@@ -16,7 +16,9 @@ static const char help[] =
     "  --accounts N   accounts that send and are paid, at most 400 (by the seed)\n"
     "  --slots N      slots that contracts are asked to use (by the seed)\n"
     "  --hot P        of 100 choices, how many fall on the same (by the seed)\n"
-    "  --adaptive     may also run serially where that is cheaper\n";
+    "  --adaptive     may also run serially, or small rounds of a device on the host, where that "
+    "is\n"
+    "                 cheaper\n";
 
 static int usage(const char *what) {
     fprintf(stderr, "hd_rounds: %s (see hd_rounds --help)\n", what);
@@ -35,9 +37,10 @@ static uint32_t backend_of(const char *name) {
 int main(int argc, char **argv) {
     static runner run;
     uint64_t block_cnt = 0, seed = 1, failed_cnt = 0;
-    uint32_t tx_max = BLOCK_TX_MAX, backend = HD_BACKEND_HOST, flags = HD_ORDERED_NEVER_SERIAL;
+    uint32_t tx_max = BLOCK_TX_MAX, backend = HD_BACKEND_HOST;
     const char *threads = NULL;
     block_way ways[WAY_MAX];
+    uint32_t flags = HD_ORDERED_NEVER_SERIAL | HD_ORDERED_DEVICE_ROUNDS;
     uint32_t way_cnt = 0, pool = 0, slots = 0, hot = 0;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {

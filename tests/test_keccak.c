@@ -179,6 +179,29 @@ static void keccak_permutations_of_all_machines_agree(void **state) {
     }
 }
 
+static void keccak_eight_at_once_are_eight_one_by_one(void **state) {
+    (void)state;
+#if HD_KECCAK_HAS_VL
+    if (!hd_keccak_is_x8())
+        skip();
+    hd_keccak_vec8 s[25];
+    uint64_t one[8][25];
+    for (uint32_t k = 0; k < 25; k++)
+        for (uint32_t i = 0; i < 8; i++)
+            s[k][i] = one[i][k] = (k * 8 + i + 1) * 0x9e3779b97f4a7c15u;
+    for (uint32_t round = 0; round < 20; round++) {
+        hd_keccak_f1600_x8(s);
+        for (uint32_t i = 0; i < 8; i++) {
+            slow_permute(one[i]);
+            for (uint32_t k = 0; k < 25; k++)
+                assert_true(s[k][i] == one[i][k]);
+        }
+    }
+#else
+    skip();
+#endif
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keccak_of_nothing_is_the_empty_code_hash),
@@ -188,6 +211,7 @@ int main(void) {
         cmocka_unit_test(keccak_in_pieces_is_keccak_at_once),
         cmocka_unit_test(keccak_may_overwrite_its_input),
         cmocka_unit_test(keccak_permutations_of_all_machines_agree),
+        cmocka_unit_test(keccak_eight_at_once_are_eight_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

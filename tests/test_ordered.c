@@ -126,7 +126,7 @@ static uint64_t expect_all_equal(const hd_workload *w, hd_sequence *seq) {
         {HD_BACKEND_HOST, 2, 64, HD_ORDERED_NEVER_SERIAL},
         {HD_BACKEND_HOST, 2, 0, HD_ORDERED_NEVER_SERIAL},
         {HD_BACKEND_HOST, 2, 256, 0},
-        {HD_BACKEND_TILED, 1, 300, HD_ORDERED_NEVER_SERIAL},
+        {HD_BACKEND_TILED, 1, 300, HD_ORDERED_NEVER_SERIAL | HD_ORDERED_DEVICE_ROUNDS},
         {HD_BACKEND_TILED, 2, 0, 0},
     };
     ending serial, e;
@@ -202,6 +202,25 @@ static void ordered_without_conflicts_runs_nothing_again(void **state) {
     assert_int_equal(e.stats.rerun_cnt, 0);
     assert_int_equal(e.stats.chunk_cnt, 1);
     assert_int_equal(e.stats.failed_cnt + e.stats.refused_cnt, 0);
+    free(e.outcomes);
+    hd_workload_close(&w);
+}
+
+/* The token's own account is written by no transfer, only its slots. */
+static void ordered_settles_dependent_transfers_in_rounds(void **state) {
+    hd_workload w;
+    hd_sequence seq;
+    ending serial, e;
+    (void)state;
+    open_transfers(&w, 1024, 16384);
+    hd_workload_sequence(&seq, &w);
+    run_serially(&serial, &w, &seq);
+    seq.flags = HD_ORDERED_NEVER_SERIAL;
+    run_ordered(&e, &w, &seq, HD_BACKEND_HOST, 2);
+    expect_equal(&serial, &e, seq.tx_cnt);
+    assert_true(e.stats.round_cnt >= 3);
+    assert_true(e.stats.rerun_cnt < 150); /* about 116 meet one before them, a few of these twice */
+    free(serial.outcomes);
     free(e.outcomes);
     hd_workload_close(&w);
 }
@@ -461,6 +480,7 @@ int main(void) {
         cmocka_unit_test(ordered_equals_serial_at_any_conflict_rate),
         cmocka_unit_test(ordered_equals_serial_for_every_workload),
         cmocka_unit_test(ordered_without_conflicts_runs_nothing_again),
+        cmocka_unit_test(ordered_settles_dependent_transfers_in_rounds),
         cmocka_unit_test(ordered_equals_serial_for_shaken_blocks),
         cmocka_unit_test(ordered_sees_delegations_of_the_same_chunk),
         cmocka_unit_test(ordered_sees_code_that_came_without_a_nonce),

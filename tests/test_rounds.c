@@ -43,9 +43,12 @@ static void random_blocks_end_as_serial_ones_on_the_host(void **state) {
 }
 
 static void random_blocks_end_as_serial_ones_in_the_devices_layout(void **state) {
-    static const block_way ways[] = {{HD_BACKEND_TILED, 2, 0, HD_ORDERED_NEVER_SERIAL, 0}};
+    static const block_way ways[] = {
+        {HD_BACKEND_TILED, 2, 0, HD_ORDERED_NEVER_SERIAL | HD_ORDERED_DEVICE_ROUNDS, 0},
+        {HD_BACKEND_TILED, 1, 0, HD_ORDERED_NEVER_SERIAL, 0},
+    };
     (void)state;
-    run_seeds(ways, 1, 5000, 40, 64);
+    run_seeds(ways, 2, 5000, 40, 64);
 }
 
 static uint64_t reruns_of_1000(uint32_t pool, uint32_t slots, uint32_t hot_percent) {

@@ -296,6 +296,23 @@ static void a_contract_pays_while_it_can(void **state) {
     assert_int_equal(slot_of(BLOCK_SEND, word(50 + 15)), 2);
 }
 
+/* The first round's payments add up to less than nothing: what the next round then shows as a
+   balance is beyond all there is, and its sums wrap. */
+static void a_balance_that_a_round_made_up_bounds_nothing(void **state) {
+    (void)state;
+    begin(HD_FORK_CANCUN);
+    set_balance(nobody(3), 1);
+    ask(0, BLOCK_SEND, whom(nobody(3)), 80, word(50));
+    ask(1, BLOCK_SEND, whom(nobody(3)), 80, word(51));
+    ask(2, BLOCK_SEND, whom(nobody(3)), 85, word(50))->value_wei = word(70); /* 50: runs again */
+    for (uint32_t i = 3; i < 20; i++) /* so that few enough are invalid for another round */
+        pay(i, nobody(i + 1), 1);
+    set_balance(block_contract(BLOCK_SEND), 100);
+    expect_serial();
+    assert_int_equal(slot_of(BLOCK_SEND, word(51)), 2);
+    assert_int_equal(slot_of(BLOCK_SEND, word(50)), 3); /* 20 were left, and 70 came with it */
+}
+
 /* ---- creation, code, destruction */
 
 static void a_second_create2_at_an_address_fails(void **state) {
@@ -778,6 +795,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(two_loads_in_one_comparison_see_their_turn),
         cmocka_unit_test(sums_of_two_slots_follow_each_other),
         cmocka_unit_test(a_contract_pays_while_it_can),
+        cmocka_unit_test(a_balance_that_a_round_made_up_bounds_nothing),
         cmocka_unit_test(a_second_create2_at_an_address_fails),
         cmocka_unit_test(a_create_at_an_address_that_was_taken_fails),
         cmocka_unit_test(code_of_the_same_block_is_seen),

@@ -89,6 +89,49 @@ static void root_follows_the_state_with_threads(void **state) {
     hd_pool_close(pool);
 }
 
+/* The record that undoes a block says all that changed, on the way there and on the way back; three
+   blocks deep. */
+static void root_follows_blocks_and_their_undoing(void **state) {
+    hd_state *s = hd_state_new();
+    hd_state_trie *t, *unused;
+    hd_undo undo[3];
+    hd_hash expected, root, before[3];
+    (void)state;
+    rng_state = 19;
+    memset(undo, 0, sizeof undo);
+    assert_int_equal(hd_state_trie_open(&t, NULL, NULL), HD_OK);
+    assert_int_equal(hd_state_trie_open(&unused, NULL, NULL), HD_OK);
+    for (uint32_t b = 0; b < 250; b++) {
+        uint32_t depth = 1 + (uint32_t)(rng() % 3), back = (uint32_t)(rng() % (depth + 1));
+        for (uint32_t d = 0; d < depth; d++) {
+            assert_int_equal(hd_state_root(&before[d], s), HD_OK);
+            hd_undo_attach(s, &undo[d]);
+            for (uint64_t i = rng() % 60; i-- > 0;)
+                change_state(s, unused, 12);
+            hd_undo_attach(s, NULL);
+            assert_int_equal(hd_state_trie_touch_undo(t, &undo[d]), HD_OK);
+            if (rng() % 4 == 0)
+                continue; /* no root is asked for between */
+            assert_int_equal(hd_state_root(&expected, s), HD_OK);
+            assert_int_equal(hd_state_trie_root(&root, t, s), HD_OK);
+            assert_memory_equal(&root, &expected, 32);
+        }
+        for (uint32_t d = depth; d-- > depth - back;) {
+            assert_int_equal(hd_undo_apply(s, &undo[d]), HD_OK);
+            assert_int_equal(hd_state_trie_touch_undo(t, &undo[d]), HD_OK);
+            assert_int_equal(hd_state_trie_root(&root, t, s), HD_OK);
+            assert_memory_equal(&root, &before[d], 32);
+        }
+        for (uint32_t d = 0; d < 3; d++)
+            hd_undo_clear(&undo[d]);
+    }
+    for (uint32_t d = 0; d < 3; d++)
+        hd_undo_free(&undo[d]);
+    hd_state_trie_close(unused);
+    hd_state_trie_close(t);
+    hd_state_free(s);
+}
+
 static void root_of_nothing_is_the_empty_one(void **state) {
     hd_state *s = hd_state_new();
     hd_state_trie *t;
@@ -115,6 +158,7 @@ static void root_of_nothing_is_the_empty_one(void **state) {
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(root_follows_the_state),
     cmocka_unit_test(root_follows_the_state_with_threads),
+    cmocka_unit_test(root_follows_blocks_and_their_undoing),
     cmocka_unit_test(root_of_nothing_is_the_empty_one),
 };
 

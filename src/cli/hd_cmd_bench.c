@@ -39,7 +39,7 @@ static const hd_cli_option options[] = {
     {"--backend", "NAME", "auto, host, cuda or tiled (auto)", OPTION_BACKEND},
     {"--threads", "COUNT", "worker threads of the host (all cores; evm: 1)", OPTION_THREADS},
     {"--n", "COUNT", "transactions at once (100000, cuda 1000000; evm: 1)", OPTION_N},
-    {"--accounts", "COUNT", "accounts of erc20-random (10000) and trie (1000000)", OPTION_ACCOUNTS},
+    {"--accounts", "COUNT", "of erc20-random (10000), trie (1000000)", OPTION_ACCOUNTS},
     {"--seed", "NUMBER", "what workloads are drawn from (1)", OPTION_SEED},
     {"--repeat", "COUNT", "measurements, of which the median counts (5)", OPTION_REPEAT},
     {"--ordered", NULL, "run workloads in order, writing the state", OPTION_ORDERED},

@@ -111,23 +111,24 @@ HD_INL uint64_t hd_keccak_round_constant(int i) {
 /* In assembly, since gcc 12 makes ternary logic of some of these forms only. The immediates are
    truth tables: 0x96 is a ^ b ^ c, 0xd2 is a ^ (~b & c). */
 typedef uint64_t hd_keccak_vec __attribute__((vector_size(16)));
+typedef uint64_t hd_keccak_vec8 __attribute__((vector_size(64)));
 #define HD_KECCAK_VL_XOR5(a, b, c, d, e) \
     __extension__({ \
-        hd_keccak_vec t_ = (a); \
+        __typeof__(a) t_ = (a); \
         __asm__("vpternlogq $0x96, %2, %1, %0" : "+v"(t_) : "v"(b), "v"(c)); \
         __asm__("vpternlogq $0x96, %2, %1, %0" : "+v"(t_) : "v"(d), "v"(e)); \
         t_; \
     })
 #define HD_KECCAK_VL_ROTL(x, n) \
     __extension__({ \
-        hd_keccak_vec t_; \
+        __typeof__(x) t_; \
         __asm__("vprolq %2, %1, %0" : "=v"(t_) : "v"(x), "i"(n)); \
         t_; \
     })
 #define HD_KECCAK_VL_THETA(lane, d, r, x, y) lane d = x, r = HD_KECCAK_VL_ROTL(y, 1)
 #define HD_KECCAK_VL_ADD(a, d, r) \
     __extension__({ \
-        hd_keccak_vec t_ = (a); \
+        __typeof__(a) t_ = (a); \
         __asm__("vpternlogq $0x96, %2, %1, %0" : "+v"(t_) : "v"(d), "vm"(r)); \
         t_; \
     })
@@ -243,6 +244,29 @@ hd_keccak_f1600_vl(uint64_t s[25]) {
 }
 #undef HD_KECCAK_VL_LOAD
 #undef HD_KECCAK_VL_STORE
+
+/* Eight permutations at once, s[k] being lane k of each: the same code with whole registers. For
+   machines where hd_keccak_is_x8. */
+#define HD_KECCAK_X8_LOAD(k) hd_keccak_vec8 a##k = s[k], e##k;
+#define HD_KECCAK_X8_STORE(k) s[k] = a##k;
+__attribute__((noinline, unused, target("avx512f,avx512vl"))) static void
+hd_keccak_f1600_x8(hd_keccak_vec8 s[25]) {
+    HD_KECCAK_EACH(HD_KECCAK_X8_LOAD)
+    for (int i = 0; i < 24; i += 2) {
+        uint64_t k0 = hd_keccak_round_constant(i), k1 = hd_keccak_round_constant(i + 1);
+        hd_keccak_vec8 rc0 = {k0, k0, k0, k0, k0, k0, k0, k0};
+        hd_keccak_vec8 rc1 = {k1, k1, k1, k1, k1, k1, k1, k1};
+        HD_KECCAK_ROUND(VL, hd_keccak_vec8, a, e, rc0);
+        HD_KECCAK_ROUND(VL, hd_keccak_vec8, e, a, rc1);
+    }
+    HD_KECCAK_EACH(HD_KECCAK_X8_STORE)
+}
+#undef HD_KECCAK_X8_LOAD
+#undef HD_KECCAK_X8_STORE
+
+HD_INL int hd_keccak_is_x8(void) {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
+}
 #endif
 
 /* The permutation for any machine, in place. */

@@ -59,6 +59,10 @@ typedef struct {
     const hd_slot_version *slot_versions;
     uint32_t account_mask;
     uint32_t slot_mask;
+    uint32_t account_cnt; /* keys */
+    uint32_t account_version_cnt;
+    uint32_t slot_cnt;
+    uint32_t slot_version_cnt;
 } hd_versions_part;
 
 /* Codes deployed or delegated by the block's transactions: as a world's. */
@@ -70,8 +74,10 @@ typedef struct hd_versions {
     const uint8_t *code_bytes;
     const uint64_t *jump_words;
     uint64_t seed;
+    uint64_t code_bytes_sz;
+    uint64_t jump_word_cnt;
     uint32_t part_bits; /* of a hash: 2^part_bits parts */
-    uint32_t reserved;
+    uint32_t code_cnt;
 } hd_versions;
 
 HD_INL uint32_t hd_versions_slot_hash(uint64_t seed, const uint32_t addr[5], hd_u256 key) {

@@ -9,6 +9,7 @@
 #include "exec/hd_binding.h"
 #include "exec/hd_exec_cuda.h"
 #include "exec/hd_lane_memory.h"
+#include "exec/hd_versions_image.h"
 
 /* Where auto takes the device: below this the copies cost more than the host's run. */
 #define AUTO_CUDA_TX_MIN 4096u
@@ -16,6 +17,8 @@
 struct hd_exec {
     uint32_t backend;
     uint32_t is_auto;
+    uint32_t is_on_device; /* the last run was the device's */
+    uint32_t thread_cnt;   /* asked for */
     uint32_t worker_cnt;
     hd_pool *pool;
     hd_lane_memory *lanes; /* one a worker */
@@ -25,8 +28,11 @@ struct hd_exec {
     hd_exec_cuda *cuda;
     hd_trace_fn trace;
     void *trace_ctx;
-    uint32_t *tx_worker; /* which worker ran a transaction */
+    uint64_t device_run_cnt; /* counted for injected failures only */
+    uint32_t *tx_worker;     /* which worker ran a transaction */
     size_t tx_worker_max;
+    uint8_t *image; /* tiled: the versions as a device has them */
+    size_t image_max;
     void *kept; /* hd_exec_keep */
     void (*kept_free)(void *);
 };
@@ -193,8 +199,27 @@ static hd_err host_gather(hd_exec *x, hd_results *out, const hd_batch *batch, si
     return HD_OK;
 }
 
+/* Tiled lanes read the versions as those of a device do: from a copy of the tables. */
+static hd_err tiled_versions(hd_exec *x, hd_batch *b) {
+    uint64_t sz = hd_versions_image_sz(b->versions);
+    hd_err err = array_reserve((void **)&x->image, &x->image_max, sz, 1);
+    if (err != HD_OK)
+        return err;
+    hd_versions_image_put(x->image, x->image, b->versions);
+    b->versions = (const hd_versions *)(const void *)x->image;
+    return HD_OK;
+}
+
 static hd_err host_run(hd_exec *x, hd_results *out, const hd_batch *batch) {
     host_job h = {.x = x, .out = out, .batch = batch};
+    hd_batch copy;
+    if (x->backend == HD_BACKEND_TILED && batch->versions) {
+        copy = *batch;
+        hd_err err = tiled_versions(x, &copy);
+        if (err != HD_OK)
+            return err;
+        h.batch = batch = &copy;
+    }
     h.fn = x->backend == HD_BACKEND_TILED    ? hd_binding_tiled
            : x->backend == HD_BACKEND_SWITCH ? hd_binding_switch
                                              : hd_binding_plain;
@@ -263,6 +288,7 @@ hd_err hd_exec_open(hd_exec **out, const hd_exec_options *options) {
         return HD_ERR_NOMEM;
     x->trace = options->trace;
     x->trace_ctx = options->trace_ctx;
+    x->thread_cnt = options->threads;
     x->is_auto = options->backend == HD_BACKEND_AUTO;
     x->backend = x->is_auto ? HD_BACKEND_HOST : options->backend;
 #ifdef HD_WITH_CUDA
@@ -307,10 +333,13 @@ void hd_exec_close(hd_exec *x) {
     free(x->lanes);
     free(x->parts);
     free(x->tx_worker);
+    free(x->image);
     free(x);
 }
 
 uint32_t hd_exec_backend(const hd_exec *x) { return x->backend; }
+
+uint32_t hd_exec_threads(const hd_exec *x) { return x->thread_cnt; }
 
 hd_pool *hd_exec_pool(hd_exec *x) { return x->pool; }
 
@@ -319,12 +348,39 @@ void **hd_exec_keep(hd_exec *x, void (*free_fn)(void *)) {
     return &x->kept;
 }
 
+#ifdef HD_WITH_CUDA
+static hd_err cuda_run(hd_exec *x, hd_results *out, const hd_batch *batch) {
+    hd_batch b = *batch;
+    if (!x->is_on_device)
+        b.flags &= ~HD_BATCH_SAME; /* what the host ran last is not on the device */
+    hd_err err = hd_exec_cuda_run(x->cuda, out, &b);
+    x->is_on_device = err == HD_OK;
+    return err;
+}
+#endif
+
+/* In builds with assertions, for tests: with HEDDLE_DEVICE_FAILS_AFTER=N every run of a device's
+   handle after its first N fails, as those of a device that is lost do. */
+static hd_err injected_failure(hd_exec *x) {
+#ifdef HD_VERIFY
+    const char *text = getenv("HEDDLE_DEVICE_FAILS_AFTER");
+    if (text && (x->backend == HD_BACKEND_CUDA || x->backend == HD_BACKEND_TILED) &&
+        ++x->device_run_cnt > strtoull(text, NULL, 10))
+        return HD_ERR_DEVICE;
+#else
+    (void)x;
+#endif
+    return HD_OK;
+}
+
 static hd_err exec_run(hd_exec *x, hd_results *out, const hd_batch *batch, hd_trace_fn trace,
                        void *ctx) {
     uint64_t begin_ns = hd_clock_ns();
     uint32_t run_cnt = batch->list ? batch->list_cnt : batch->tx_cnt;
     if (!(batch->flags & HD_BATCH_KEEP))
         results_clear(out);
+    out->kernel_ns = 0;
+    out->launch_cnt = 0;
     for (uint32_t i = 0; i < run_cnt; i++)
         if (!tx_is_sound(batch, &batch->txs[batch->list ? batch->list[i] : i]))
             return HD_ERR_LIMIT;
@@ -336,16 +392,19 @@ static hd_err exec_run(hd_exec *x, hd_results *out, const hd_batch *batch, hd_tr
     if (trace && !is_device_trace)
         err = trace_run(x, out, batch, trace, ctx);
 #ifdef HD_WITH_CUDA
-    else if (x->cuda && !x->is_auto && (batch->list || batch->versions))
+    else if (trace && (batch->list || batch->versions))
         err = HD_ERR_UNSUPPORTED;
     else if (trace)
         err = hd_exec_cuda_trace(x->cuda, out, batch, trace, ctx);
-    else if (x->cuda && (!x->is_auto ||
-                         (!batch->list && !batch->versions && batch->tx_cnt >= AUTO_CUDA_TX_MIN)))
-        err = hd_exec_cuda_run(x->cuda, out, batch);
+    else if (x->cuda && (!x->is_auto || run_cnt >= AUTO_CUDA_TX_MIN))
+        err = cuda_run(x, out, batch);
 #endif
-    else
+    else {
+        x->is_on_device &= (batch->flags & HD_BATCH_SAME) != 0;
         err = host_run(x, out, batch);
+    }
+    if (err == HD_OK)
+        err = injected_failure(x);
     if (err != HD_OK) {
         results_clear(out);
         return err;

@@ -32,8 +32,9 @@ typedef struct {
     hd_err (*blockhash)(void *ctx, hd_hash *out, uint32_t world_idx, uint64_t number);
     void *blockhash_ctx;
     /* Rounds (hd_exec_ordered.h) run some transactions of a sequence again, against what the others
-       wrote: list holds their indexes, NULL: all; versions what they read, NULL: the worlds alone
-       (the transactions' positions are position + index). Host only. */
+       wrote: list holds their indexes, each once, NULL: all; versions what they read, NULL: the
+       worlds alone (the transactions' positions are position + index). Not for a traced run on
+       cuda. */
     const uint32_t *list;
     uint32_t list_cnt;
     uint32_t position;
@@ -44,7 +45,10 @@ typedef struct {
 #define HD_BATCH_NO_DIFF 2u /* receipts only: no accounts, slots, logs, output */
 #define HD_BATCH_ASSUMED \
     16u                   /* senders' nonces and funds are taken to suffice; validation decides */
-#define HD_BATCH_KEEP 32u /* host: results are added; receipts of others than list's stay */
+#define HD_BATCH_KEEP 32u /* results are added; receipts of others than list's stay */
+/* Worlds, envs, txs and data are those of the handle's last run, at the same places and unchanged:
+   cuda uses the copy that it has. */
+#define HD_BATCH_SAME 64u
 #define HD_BATCH_UNSORTED 4u     /* cuda: do not group lanes by code and selector (for measuring) */
 #define HD_BATCH_TRACE_MEMORY 8u /* host: steps hold the contents of memory, a copy each */
 
@@ -103,6 +107,9 @@ void hd_exec_close(hd_exec *x);
 /* hd_exec_backend names what runs: HD_BACKEND_HOST, _CUDA, _TILED or _SWITCH. */
 uint32_t hd_exec_backend(const hd_exec *x);
 
+/* hd_exec_threads: the number of worker threads that was asked for; 0: all cores. */
+uint32_t hd_exec_threads(const hd_exec *x);
+
 /* hd_exec_pool: the host backend's threads, or NULL. Lent, for work between batches. */
 struct hd_pool *hd_exec_pool(hd_exec *x);
 
@@ -117,7 +124,8 @@ void **hd_exec_keep(hd_exec *x, void (*free_fn)(void *));
 hd_err hd_exec_run(hd_exec *x, hd_results *out, const hd_batch *batch);
 
 /* As hd_exec_run with every step given to fn, whatever the options of the handle were. On cuda also
-   HD_ERR_LIMIT: more than 65,536 instructions without a jump or a call. */
+   HD_ERR_LIMIT: more than 65,536 instructions without a jump or a call; and HD_ERR_UNSUPPORTED:
+   list or versions are set. */
 hd_err hd_exec_trace(hd_exec *x, hd_results *out, const hd_batch *batch, hd_trace_fn fn, void *ctx);
 
 void hd_results_free(hd_results *r);

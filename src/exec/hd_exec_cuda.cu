@@ -23,6 +23,7 @@
 #include "exec/hd_exec_cuda.h"
 #include "exec/hd_results.h"
 #include "exec/hd_trace_cuda.h"
+#include "exec/hd_versions_image.h"
 #include "exec/hd_wave.inc"
 
 #define BLOCK_SZ 128u
@@ -144,16 +145,18 @@ static __device__ uint32_t group_key(const hd_tx *tx, const hd_world *worlds, co
     return code * 0x9e3779b1u ^ selector * 0x85ebca77u;
 }
 
-/* Sets *is_mixed when not all keys are equal: a uniform batch need not be sorted. */
+/* Keys of the transactions idx[0,cnt), which without a list are all. Sets *is_mixed when not all
+   keys are equal: a uniform batch need not be sorted. */
 static __global__ void sort_keys(uint32_t *keys, uint32_t *idx, uint32_t *is_mixed,
                                  const hd_tx *txs, const hd_world *worlds, const uint8_t *data,
-                                 uint32_t cnt) {
+                                 uint32_t cnt, uint32_t is_listed) {
     uint32_t i = blockIdx.x * BLOCK_SZ + threadIdx.x;
     if (i >= cnt)
         return;
-    keys[i] = group_key(&txs[i], worlds, data);
-    idx[i] = i;
-    if (keys[i] != group_key(&txs[0], worlds, data))
+    if (!is_listed)
+        idx[i] = i;
+    keys[i] = group_key(&txs[idx[i]], worlds, data);
+    if (keys[i] != group_key(&txs[is_listed ? idx[0] : 0], worlds, data))
         *is_mixed = 1;
 }
 
@@ -249,8 +252,10 @@ static void buffer_free(buffer *b) {
 }
 
 enum {
-    B_STAGE, /* pinned: everything that goes up in one copy */
-    B_UP,    /* its device image */
+    B_STAGE,          /* pinned: everything that goes up in one copy */
+    B_UP,             /* its device image */
+    B_VERSIONS_STAGE, /* pinned: what earlier transactions wrote, likewise */
+    B_VERSIONS,
     B_POOL,
     B_ORDER,
     B_KEYS,
@@ -272,6 +277,13 @@ enum {
     B_CNT
 };
 
+/* Where the parts of a batch lie in B_UP, and which batch that is. */
+typedef struct {
+    uint64_t worlds, envs, txs, data; /* offsets */
+    hd_batch of;
+    int is_whole; /* the copy was made and the device has not failed since */
+} upload;
+
 struct hd_exec_cuda {
     cudaStream_t stream;
     cudaEvent_t begin, end;
@@ -279,6 +291,7 @@ struct hd_exec_cuda {
     uint32_t warp_max; /* that run at once */
     hd_lane_class classes[CLASS_CNT];
     buffer buf[B_CNT];
+    upload up;
     uint64_t kernel_ns;
     uint32_t launch_cnt;
     hd_trace_cuda *trace; /* made when first asked for */
@@ -385,6 +398,7 @@ extern "C" hd_err hd_exec_cuda_open(hd_exec_cuda **out) {
     classes_init(x);
     x->buf[B_STAGE].is_host = x->buf[B_RECORDS_HOST].is_host = x->buf[B_DOWN].is_host = 1;
     x->buf[B_IN_HOST].is_host = x->buf[B_OUT_HOST].is_host = 1;
+    x->buf[B_VERSIONS_STAGE].is_host = 1;
     hd_err err = HD_ERR_DEVICE;
     if (cudaSetDevice(0) != cudaSuccess || cudaMemGetInfo(&free_sz, &all_sz) != cudaSuccess ||
         cudaStreamCreateWithFlags(&x->stream, cudaStreamNonBlocking) != cudaSuccess ||
@@ -442,10 +456,6 @@ static hd_err time_end(hd_exec_cuda *x) {
 static uint32_t grid(uint64_t cnt) { return (uint32_t)((cnt + BLOCK_SZ - 1) / BLOCK_SZ); }
 
 /* ---- upload: everything a batch names, in one copy ---- */
-typedef struct {
-    uint64_t worlds, envs, txs, data; /* offsets in B_UP */
-} upload;
-
 static uint64_t place(uint64_t *at, uint64_t sz) {
     uint64_t off = *at;
     *at += (sz + 255) & ~(uint64_t)255;
@@ -463,8 +473,21 @@ static void code_extent(uint64_t *bytes, uint64_t *words, const hd_world *w) {
     }
 }
 
-static hd_err upload_batch(hd_exec_cuda *x, upload *u, const hd_batch *b) {
+/* Whether what the batch names already lies on the device. The caller's word stands for the
+   contents; that it is the same memory is checked. */
+static int is_uploaded(const upload *u, const hd_batch *b) {
+    return (b->flags & HD_BATCH_SAME) && u->is_whole && u->of.worlds == b->worlds &&
+           u->of.envs == b->envs && u->of.txs == b->txs && u->of.data == b->data &&
+           u->of.data_sz == b->data_sz && u->of.world_cnt == b->world_cnt &&
+           u->of.env_cnt == b->env_cnt && u->of.tx_cnt == b->tx_cnt;
+}
+
+static hd_err upload_batch(hd_exec_cuda *x, const hd_batch *b) {
+    upload *u = &x->up;
     uint64_t at = 0;
+    if (is_uploaded(u, b))
+        return HD_OK;
+    u->is_whole = 0;
     u->worlds = place(&at, (uint64_t)b->world_cnt * sizeof(hd_world));
     u->envs = place(&at, (uint64_t)b->env_cnt * sizeof(hd_env));
     u->txs = place(&at, (uint64_t)b->tx_cnt * sizeof(hd_tx));
@@ -514,6 +537,23 @@ static hd_err upload_batch(hd_exec_cuda *x, upload *u, const hd_batch *b) {
         memcpy(h + u->worlds + (size_t)i * sizeof(hd_world), &v, sizeof(v));
     }
     CK(cudaMemcpyAsync(d, h, at, cudaMemcpyHostToDevice, x->stream));
+    u->of = *b;
+    u->is_whole = 1;
+    return HD_OK;
+}
+
+/* What the versions' tables hold goes up in one copy; *out is their place on the device. */
+static hd_err upload_versions(hd_exec_cuda *x, const hd_versions **out, const hd_versions *v) {
+    *out = NULL;
+    if (!v)
+        return HD_OK;
+    uint64_t sz = hd_versions_image_sz(v);
+    RET(buffer_reserve(&x->buf[B_VERSIONS_STAGE], sz));
+    RET(buffer_reserve(&x->buf[B_VERSIONS], sz));
+    hd_versions_image_put(x->buf[B_VERSIONS_STAGE].p, x->buf[B_VERSIONS].p, v);
+    CK(cudaMemcpyAsync(x->buf[B_VERSIONS].p, x->buf[B_VERSIONS_STAGE].p, sz, cudaMemcpyHostToDevice,
+                       x->stream));
+    *out = (const hd_versions *)x->buf[B_VERSIONS].p;
     return HD_OK;
 }
 
@@ -871,17 +911,20 @@ static hd_err wave_export_down(hd_exec_cuda *x, hd_results *out, const wave_args
     return HD_OK;
 }
 
+static uint32_t batch_run_cnt(const hd_batch *b) { return b->list ? b->list_cnt : b->tx_cnt; }
+
 /* The order of lanes: grouped by code and selector, or as given. Fills B_ORDER and its host copy.
  */
 static hd_err order_lanes(hd_exec_cuda *x, uint32_t *host_order, const hd_batch *b,
                           const upload *u) {
-    uint32_t n = b->tx_cnt;
+    uint32_t n = batch_run_cnt(b);
     uint8_t *d = x->buf[B_UP].p;
     RET(buffer_reserve(&x->buf[B_ORDER], (size_t)n * 4));
+    for (uint32_t i = 0; i < n; i++)
+        host_order[i] = b->list ? b->list[i] : i;
     if ((b->flags & HD_BATCH_UNSORTED) || n <= 32) {
-        for (uint32_t i = 0; i < n; i++)
-            host_order[i] = i;
-        CK(cudaMemcpy(x->buf[B_ORDER].p, host_order, (size_t)n * 4, cudaMemcpyHostToDevice));
+        CK(cudaMemcpyAsync(x->buf[B_ORDER].p, host_order, (size_t)n * 4, cudaMemcpyHostToDevice,
+                           x->stream));
         return HD_OK;
     }
     size_t temp_sz = 0;
@@ -890,18 +933,18 @@ static hd_err order_lanes(hd_exec_cuda *x, uint32_t *host_order, const hd_batch 
     uint32_t *flag = (uint32_t *)x->buf[B_KEYS].p, *keys = flag + 64, *keys_out = keys + n;
     uint32_t *idx = keys_out + n;
     CK(cudaMemsetAsync(flag, 0, 4, x->stream));
+    if (b->list)
+        CK(cudaMemcpyAsync(idx, host_order, (size_t)n * 4, cudaMemcpyHostToDevice, x->stream));
     RET(time_begin(x));
     sort_keys<<<grid(n), BLOCK_SZ, 0, x->stream>>>(keys, idx, flag, (const hd_tx *)(d + u->txs),
                                                    (const hd_world *)(d + u->worlds), d + u->data,
-                                                   n);
+                                                   n, b->list != NULL);
     x->launch_cnt++;
     RET(time_end(x));
     CK(cudaMemcpy(&is_mixed, flag, 4, cudaMemcpyDeviceToHost));
     if (!is_mixed) {
         CK(cudaMemcpyAsync(x->buf[B_ORDER].p, idx, (size_t)n * 4, cudaMemcpyDeviceToDevice,
                            x->stream));
-        for (uint32_t i = 0; i < n; i++)
-            host_order[i] = i;
         return HD_OK;
     }
     CK(cub::DeviceRadixSort::SortPairs(NULL, temp_sz, keys, keys_out, idx,
@@ -932,30 +975,35 @@ static uint32_t class_after(const hd_exec_cuda *x, uint32_t c, uint32_t cnt) {
 
 static hd_err run_classes(hd_exec_cuda *x, hd_results *out, const hd_batch *b, uint32_t *order,
                           uint32_t *next) {
-    upload u;
-    uint32_t cnt = b->tx_cnt, next_cnt;
-    RET(upload_batch(x, &u, b));
-    RET(order_lanes(x, order, b, &u));
+    const upload *u = &x->up;
+    const hd_versions *versions;
+    uint32_t cnt = batch_run_cnt(b), next_cnt;
+    RET(upload_batch(x, b));
+    RET(upload_versions(x, &versions, b->versions));
+    RET(order_lanes(x, order, b, u));
     uint8_t *d = x->buf[B_UP].p;
     /* A traced transaction must not begin twice. */
     uint32_t first = x->trace_fn ? class_after(x, 0, 1) : 0;
     for (uint32_t c = first; c < CLASS_CNT && cnt; c = class_after(x, c, cnt)) {
         wave_args w;
         memset(&w, 0, sizeof(w));
-        w.worlds = (const hd_world *)(d + u.worlds);
-        w.envs = (const hd_env *)(d + u.envs);
-        w.txs = (const hd_tx *)(d + u.txs);
-        w.data = d + u.data;
+        w.worlds = (const hd_world *)(d + u->worlds);
+        w.envs = (const hd_env *)(d + u->envs);
+        w.txs = (const hd_tx *)(d + u->txs);
+        w.data = d + u->data;
         w.cls = x->classes[c];
         w.tile_sz = class_tile_sz(&w.cls);
         w.export_flags = b->flags;
         w.is_retry = c > first;
+        w.position = b->position;
+        w.versions = versions;
         uint64_t lanes_max = class_lanes_max(x, c);
         if (lanes_max == 0)
             return HD_ERR_NOMEM;
         next_cnt = 0;
         if (c > first) {
-            CK(cudaMemcpy(x->buf[B_ORDER].p, order, (size_t)cnt * 4, cudaMemcpyHostToDevice));
+            CK(cudaMemcpyAsync(x->buf[B_ORDER].p, order, (size_t)cnt * 4, cudaMemcpyHostToDevice,
+                               x->stream));
             out->retry_cnt += cnt;
         }
         for (uint32_t at = 0; at < cnt; at += w.lane_cnt) {
@@ -982,14 +1030,17 @@ static hd_err run_classes(hd_exec_cuda *x, hd_results *out, const hd_batch *b, u
 }
 
 extern "C" hd_err hd_exec_cuda_run(hd_exec_cuda *x, hd_results *out, const hd_batch *b) {
-    if (b->tx_cnt == 0)
+    uint32_t cnt = batch_run_cnt(b);
+    if (cnt == 0)
         return HD_OK;
-    uint32_t *order = (uint32_t *)malloc((size_t)b->tx_cnt * 8);
+    uint32_t *order = (uint32_t *)malloc((size_t)cnt * 8);
     if (!order)
         return HD_ERR_NOMEM;
     x->kernel_ns = 0;
     x->launch_cnt = 0;
-    hd_err err = run_classes(x, out, b, order, order + b->tx_cnt);
+    hd_err err = run_classes(x, out, b, order, order + cnt);
+    if (err != HD_OK)
+        x->up.is_whole = 0;
     out->kernel_ns = x->kernel_ns;
     out->launch_cnt = x->launch_cnt;
     free(order);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/hd_clock.h"
+#include "base/hd_log.h"
 #include "exec/hd_version_index.h"
 
 #define CHUNK_HOST 16384u
@@ -24,11 +25,19 @@
 /* Rounds after which a chunk is finished in order; also as soon as a round leaves more than half of
    what the one before it left. */
 #define ROUND_MAX 8u
+/* Rounds after the first are the device's from this many transactions on. A round there costs its
+   launches and two copies, a few milliseconds, in which host threads run thousands of transfers. */
+#define ROUND_DEVICE_MIN 2048u
+#define ROUND_DEVICE_MIN_TEST 8u /* with HD_ORDERED_DEVICE_ROUNDS: small blocks try both */
+/* A round that leaves more than one in so many of what the one before it left is about chains.
+   Few of these are ready at once, and the host's threads are faster one by one. */
+#define ROUND_CHAIN_SHARE 4u
 
 /* What is kept at the handle from one sequence to the next. */
 typedef struct {
     hd_exec *alone; /* host, one thread */
-    hd_exec *many;  /* host, all threads: rounds of a cuda handle; made when first needed */
+    hd_exec *many;  /* of a device's handle: host threads for what the device is not to run */
+    int is_device_lost;
     hd_version_index *index;
     hd_results chunk; /* of the present chunk */
     hd_results one;   /* of a transaction that ran alone */
@@ -54,14 +63,19 @@ typedef struct {
 
 static void kept_free(void *ctx) {
     kept *k = ctx;
+    hd_version_index_close(k->index); /* before the threads that it borrows */
     hd_exec_close(k->alone);
     hd_exec_close(k->many);
-    hd_version_index_close(k->index);
     hd_results_free(&k->chunk);
     hd_results_free(&k->one);
     free(k->invalid);
     free(k->is_late);
     free(k);
+}
+
+/* Tiled lanes stand for the device's, so that all of this is tested without one. */
+static int is_device(const hd_exec *x) {
+    return hd_exec_backend(x) == HD_BACKEND_CUDA || hd_exec_backend(x) == HD_BACKEND_TILED;
 }
 
 static hd_err kept_open(kept **out, hd_exec *x) {
@@ -73,8 +87,12 @@ static hd_err kept_open(kept **out, hd_exec *x) {
         if (!k)
             return HD_ERR_NOMEM;
         err = hd_exec_open(&k->alone, &options);
+        if (err == HD_OK && is_device(x)) {
+            options.threads = hd_exec_threads(x);
+            err = hd_exec_open(&k->many, &options);
+        }
         if (err == HD_OK)
-            err = hd_version_index_open(&k->index, hd_exec_pool(x));
+            err = hd_version_index_open(&k->index, hd_exec_pool(k->many ? k->many : x));
         if (err != HD_OK) {
             kept_free(k);
             return err;
@@ -330,10 +348,27 @@ static hd_err finish_in_order(ordered *o, uint32_t begin, uint32_t cnt, uint32_t
     return err;
 }
 
+/* Whether a round of cnt transactions, after one of last_cnt, is worth the device's while. */
+static int is_for_device(const ordered *o, uint32_t round, uint32_t cnt, uint32_t last_cnt) {
+    if (o->seq->flags & HD_ORDERED_DEVICE_ROUNDS)
+        return cnt >= ROUND_DEVICE_MIN_TEST;
+    return cnt >= ROUND_DEVICE_MIN && (round == 1 || cnt <= last_cnt / ROUND_CHAIN_SHARE);
+}
+
+/* One round, on the device or on the host's threads. */
+static hd_err run_round(ordered *o, const hd_batch *batch, int on_device) {
+    kept *k = o->k;
+    hd_err err = hd_exec_run(on_device || !k->many ? o->x : k->many, &k->chunk, batch);
+    o->stats->round_cnt++;
+    o->stats->device_round_cnt += on_device != 0;
+    o->stats->kernel_ns += k->chunk.kernel_ns;
+    return err;
+}
+
 /* Rounds until every transaction of the chunk holds: *is_settled is 1; or until that is too dear.
- */
+ *on_device is 1 as long as rounds are the device's. */
 static hd_err run_rounds(ordered *o, hd_batch *batch, hd_version_input *in, uint32_t *rerun_cnt,
-                         int *is_settled) {
+                         int *is_settled, int *on_device) {
     kept *k = o->k;
     uint32_t invalid_cnt, last_cnt = in->tx_cnt, first = 0;
     *is_settled = 0;
@@ -343,19 +378,22 @@ static hd_err run_rounds(ordered *o, hd_batch *batch, hd_version_input *in, uint
         if (err == HD_OK)
             err = hd_version_index_check(k->index, k->invalid, &invalid_cnt, in, first);
         o->stats->index_ns += hd_clock_ns() - begin_ns;
-        o->stats->round_cnt++;
         if (err != HD_OK)
             return err;
         *is_settled = invalid_cnt == 0;
         if (invalid_cnt == 0 || round > ROUND_MAX || invalid_cnt > last_cnt / 2)
             return HD_OK;
         first = k->invalid[0]; /* what stands before it is final */
-        last_cnt = invalid_cnt;
         begin_ns = hd_clock_ns();
         batch->list = k->invalid;
         batch->list_cnt = invalid_cnt;
         batch->flags = HD_BATCH_READS | HD_BATCH_KEEP;
-        err = hd_exec_run(k->many ? k->many : o->x, &k->chunk, batch);
+        /* Never back to the device: what is left only shrinks. */
+        *on_device = *on_device && is_for_device(o, round, invalid_cnt, last_cnt);
+        if (*on_device)
+            batch->flags |= HD_BATCH_SAME;
+        last_cnt = invalid_cnt;
+        err = run_round(o, batch, *on_device);
         o->stats->again_ns += hd_clock_ns() - begin_ns;
         if (err != HD_OK)
             return err;
@@ -365,51 +403,76 @@ static hd_err run_rounds(ordered *o, hd_batch *batch, hd_version_input *in, uint
     }
 }
 
-static hd_err run_chunk(ordered *o, uint32_t begin, uint32_t cnt, uint32_t *done_cnt,
-                        uint32_t *rerun_cnt) {
+/* All rounds of the chunk. *on_device: the first is the device's; afterwards: the last was. */
+static hd_err run_from_start(ordered *o, hd_version_input *in, uint32_t *rerun_cnt, int *is_settled,
+                             int *on_device) {
     kept *k = o->k;
     hd_batch batch = {.worlds = &o->world,
                       .envs = o->seq->envs,
-                      .txs = o->seq->txs + begin,
+                      .txs = in->txs,
                       .data = o->seq->data,
                       .data_sz = o->seq->data_sz,
                       .world_cnt = 1,
                       .env_cnt = o->seq->env_cnt,
-                      .tx_cnt = cnt,
+                      .tx_cnt = in->tx_cnt,
                       .flags = HD_BATCH_READS | HD_BATCH_ASSUMED,
                       .work_max = o->seq->chunk_work_max,
                       .blockhash = o->seq->blockhash,
                       .blockhash_ctx = o->seq->blockhash_ctx};
-    int is_settled = 0;
     *rerun_cnt = 0;
-    *done_cnt = cnt;
-    hd_err err = kept_reserve(k, cnt);
-    if (err == HD_OK && hd_exec_backend(o->x) == HD_BACKEND_CUDA && !k->many) {
-        hd_exec_options options = {.backend = HD_BACKEND_HOST};
-        err = hd_exec_open(&k->many, &options);
-    }
-    if (err == HD_OK)
-        err = hd_exec_run(o->x, &k->chunk, &batch);
+    *is_settled = 0;
+    hd_err err = run_round(o, &batch, *on_device);
     if (err != HD_OK)
         return err;
     o->stats->chunk_ns += k->chunk.total_ns;
-    o->stats->kernel_ns += k->chunk.kernel_ns;
-    o->stats->chunk_cnt++;
-    memset(k->is_late, 0, cnt);
+    memset(k->is_late, 0, in->tx_cnt);
+    return run_rounds(o, &batch, in, rerun_cnt, is_settled, on_device);
+}
+
+/* The device failed at the chunk that begins at that transaction. */
+static void device_failed(ordered *o, uint32_t begin, hd_err err) {
+    o->stats->device_lost_cnt++;
+    if (err != HD_ERR_DEVICE)
+        return; /* it has no memory for this chunk; the next may fit */
+    o->k->is_device_lost = 1;
+    hd_log(HD_LOG_WARN,
+           "the device failed in the chunk from transaction %u on: it and all that follow run on "
+           "the host",
+           begin);
+}
+
+static hd_err run_chunk(ordered *o, uint32_t begin, uint32_t cnt, uint32_t *done_cnt,
+                        uint32_t *rerun_cnt) {
+    kept *k = o->k;
+    int is_settled = 0, on_device = is_device(o->x) && !k->is_device_lost;
+    *rerun_cnt = 0;
+    *done_cnt = cnt;
+    hd_err err = kept_reserve(k, cnt);
+    if (err != HD_OK)
+        return err;
     hd_version_input in = {.world = &o->world,
                            .envs = o->seq->envs,
-                           .txs = batch.txs,
+                           .txs = o->seq->txs + begin,
                            .results = &k->chunk,
                            .is_late = k->is_late,
                            .tx_cnt = cnt};
-    err = run_rounds(o, &batch, &in, rerun_cnt, &is_settled);
-    if (err == HD_OK && is_settled)
+    err = run_from_start(o, &in, rerun_cnt, &is_settled, &on_device);
+    if (on_device && (err == HD_ERR_DEVICE || err == HD_ERR_NOMEM)) {
+        /* Nothing of the chunk has entered the state: it begins anew without the device. */
+        device_failed(o, begin, err);
+        on_device = 0;
+        err = run_from_start(o, &in, rerun_cnt, &is_settled, &on_device);
+    }
+    if (err != HD_OK)
+        return err;
+    o->stats->chunk_cnt++;
+    if (is_settled)
         err = commit_chunk(o, &in, begin, done_cnt);
-    else if (err == HD_OK)
+    else
         err = finish_in_order(o, begin, cnt, rerun_cnt);
     if (err == HD_OK && *done_cnt < cnt) {
         /* What came after it may have read its writes: it begins anew. */
-        err = run_alone(o, begin + *done_cnt, block_turn(o, &batch.txs[*done_cnt]));
+        err = run_alone(o, begin + *done_cnt, block_turn(o, &in.txs[*done_cnt]));
         ++*done_cnt;
     }
     o->stats->chunk_tx_cnt += *done_cnt;
@@ -478,12 +541,12 @@ hd_err hd_exec_ordered(hd_exec *x, hd_state *s, const hd_sequence *seq, hd_order
     o.s = s;
     o.seq = seq;
     hd_state_world(&o.world, s);
-    int is_cuda = hd_exec_backend(x) == HD_BACKEND_CUDA;
+    int is_cuda = hd_exec_backend(x) == HD_BACKEND_CUDA && !o.k->is_device_lost;
     uint32_t chunk_max = seq->chunk_cnt ? seq->chunk_cnt : is_cuda ? CHUNK_CUDA : CHUNK_HOST;
     chunk_max = HD_MIN(chunk_max, HD_ORDERED_CHUNK_MAX);
     /* One thread gains nothing by running ahead. */
-    if (!is_cuda && hd_pool_thread_cnt(hd_exec_pool(x)) == 1 &&
-        !(seq->flags & HD_ORDERED_NEVER_SERIAL))
+    hd_pool *pool = hd_exec_pool(o.k->many ? o.k->many : x);
+    if (!is_cuda && hd_pool_thread_cnt(pool) == 1 && !(seq->flags & HD_ORDERED_NEVER_SERIAL))
         chunk_max = 1;
     err = run_all(&o, HD_MIN(is_cuda ? CHUNK_MIN_CUDA : CHUNK_MIN_HOST, chunk_max), chunk_max);
     o.stats->total_ns = hd_clock_ns() - begin_ns;

@@ -5,7 +5,12 @@
    indexed, and each one's reads are compared by value with what the index says its predecessors
    left. Those that do not hold run again, reading the index; and so on until all hold. Where
    rounds do not converge, the chunk is finished in order: what holds is applied, what does not runs
-   again alone. */
+   again alone.
+
+   On a device's handle (cuda; tiled, which stands for one in tests) the first round of a chunk and
+   later ones of many transactions run on the device, the others on host threads that the handle
+   keeps for this. A chunk in which the device fails is run anew on these threads; after
+   HD_ERR_DEVICE, which is told once on standard error, so are all later chunks of the handle. */
 #ifndef HD_EXEC_ORDERED_H
 #define HD_EXEC_ORDERED_H
 
@@ -17,6 +22,8 @@
 /* Receipts given to hd_sequence.receipt list the accounts and slots that were only read, too: for
    witnesses. */
 #define HD_ORDERED_READS 2u
+/* A device also runs rounds that the host's threads would sooner be done with: for tests. */
+#define HD_ORDERED_DEVICE_ROUNDS 4u
 
 #define HD_ORDERED_CHUNK_MAX (1u << 20) /* transactions */
 
@@ -43,20 +50,22 @@ typedef struct {
 } hd_sequence;
 
 typedef struct {
-    uint64_t gas_used;     /* of all transactions */
-    uint64_t chunk_cnt;    /* chunks that ran at once */
-    uint64_t chunk_tx_cnt; /* transactions in them */
-    uint64_t round_cnt;    /* rounds of all chunks, each chunk's first included */
-    uint64_t rerun_cnt;    /* transactions that ran again, once for each time */
-    uint64_t serial_cnt;   /* transactions that ran outside of chunks */
-    uint64_t refused_cnt;  /* HD_TX_INVALID... in the end */
-    uint64_t failed_cnt;   /* HD_TX_REVERT or HD_TX_HALT in the end */
-    uint64_t chunk_ns;     /* time in which chunks ran at once */
-    uint64_t kernel_ns;    /* of it, kernels (cuda) */
-    uint64_t index_ns;     /* indexing and validating */
-    uint64_t again_ns;     /* rounds after the first */
-    uint64_t commit_ns;    /* receipts and writes of chunks */
-    uint64_t rerun_ns;     /* time of transactions that ran alone, their writes included */
+    uint64_t gas_used;         /* of all transactions */
+    uint64_t chunk_cnt;        /* chunks that ran at once */
+    uint64_t chunk_tx_cnt;     /* transactions in them */
+    uint64_t round_cnt;        /* rounds of all chunks, each chunk's first included */
+    uint64_t rerun_cnt;        /* transactions that ran again, once for each time */
+    uint64_t serial_cnt;       /* transactions that ran outside of chunks */
+    uint64_t refused_cnt;      /* HD_TX_INVALID... in the end */
+    uint64_t failed_cnt;       /* HD_TX_REVERT or HD_TX_HALT in the end */
+    uint64_t device_round_cnt; /* of the rounds, those on a device */
+    uint64_t device_lost_cnt;  /* chunks that a device failed at and the host ran anew */
+    uint64_t chunk_ns;         /* time in which chunks ran at once */
+    uint64_t kernel_ns;        /* of it, kernels (cuda) */
+    uint64_t index_ns;         /* indexing and validating */
+    uint64_t again_ns;         /* rounds after the first */
+    uint64_t commit_ns;        /* receipts and writes of chunks */
+    uint64_t rerun_ns;         /* time of transactions that ran alone, their writes included */
     uint64_t total_ns;
 } hd_ordered_stats;
 

@@ -26,7 +26,6 @@ typedef struct {
 typedef struct {
     hd_versions_part view;
     room account_table, accounts, account_versions, slot_table, slots, slot_versions, key_ids;
-    uint32_t account_cnt, slot_cnt; /* keys */
 } part;
 
 struct hd_version_index {
@@ -42,7 +41,6 @@ struct hd_version_index {
     uint32_t with_fees; /* somebody read a coinbase: fees are versions too */
     uint32_t *found;    /* of each chunk: invalid ones */
     room codes, code_bytes, jump_words;
-    uint32_t code_cnt;
     uint32_t *invalid;
 };
 
@@ -283,7 +281,9 @@ static hd_err publish_codes(hd_version_index *x) {
         if (err != HD_OK)
             return err;
     }
-    x->code_cnt = (uint32_t)code_cnt;
+    x->versions.code_cnt = (uint32_t)code_cnt;
+    x->versions.code_bytes_sz = bytes_sz;
+    x->versions.jump_word_cnt = word_cnt;
     x->versions.codes = x->codes.p;
     x->versions.code_bytes = x->code_bytes.p;
     x->versions.jump_words = x->jump_words.p;
@@ -446,11 +446,12 @@ static hd_err build_accounts(hd_version_index *x, part *p, const entry *entries,
         version_fold(&v, x, &entries[i]);
         versions[k->first + k->cnt++] = v;
     }
-    p->account_cnt = key_cnt;
     p->view.account_table = table;
     p->view.accounts = keys;
     p->view.account_versions = versions;
     p->view.account_mask = cap - 1;
+    p->view.account_cnt = key_cnt;
+    p->view.account_version_cnt = cnt;
     return HD_OK;
 }
 
@@ -503,11 +504,12 @@ static hd_err build_slots(hd_version_index *x, part *p, const entry *entries, ui
         v->tx = entries[i].tx;
         v->reserved = 0;
     }
-    p->slot_cnt = key_cnt;
     p->view.slot_table = table;
     p->view.slots = keys;
     p->view.slot_versions = versions;
     p->view.slot_mask = cap - 1;
+    p->view.slot_cnt = key_cnt;
+    p->view.slot_version_cnt = cnt;
     return HD_OK;
 }
 
@@ -596,6 +598,9 @@ int hd_read_holds(const hd_account_diff *d, const hd_account_read *r, const hd_a
         return 0;
     if (IS_CHECKED(MUTATION_BALANCE) && (flags & HD_READ_BALANCE) &&
         !hd_u256_is_equal(now->balance_wei, d->original_balance_wei))
+        return 0;
+    /* Bounds are said of balances below 2^255, whose sums do not wrap. */
+    if ((flags & (HD_READ_AT_LEAST | HD_READ_BELOW)) && now->balance_wei.w[3] >> 63)
         return 0;
     if (IS_CHECKED(MUTATION_AT_LEAST) && (flags & HD_READ_AT_LEAST) &&
         hd_u256_lt(now->balance_wei, r->at_least_wei))
@@ -800,14 +805,14 @@ hd_err hd_version_index_commit(hd_version_index *x, hd_state *s, const hd_versio
     hd_err err = HD_OK;
     for (uint32_t i = 0; err == HD_OK && i < PART_CNT; i++) {
         const part *p = &x->parts[i];
-        for (uint32_t k = 0; err == HD_OK && k < p->account_cnt; k++) {
+        for (uint32_t k = 0; err == HD_OK && k < p->view.account_cnt; k++) {
             const hd_versions_account *a = &p->view.accounts[k];
             err = commit_account(x, s, a, &p->view.account_versions[a->first + a->cnt - 1]);
         }
     }
     for (uint32_t i = 0; err == HD_OK && i < PART_CNT; i++) {
         const part *p = &x->parts[i];
-        for (uint32_t k = 0; err == HD_OK && k < p->slot_cnt; k++) {
+        for (uint32_t k = 0; err == HD_OK && k < p->view.slot_cnt; k++) {
             const hd_versions_slot *key = &p->view.slots[k];
             const hd_slot_version *v = &p->view.slot_versions[key->first + key->cnt - 1];
             const hd_account_version *owner =

@@ -183,34 +183,19 @@ LANES(run_insert, hd_forest_insert(x->f, x->at2, i))
 LANES(run_climb, hd_forest_climb(x->f, i))
 LANES(run_order, hd_forest_order(x->f, i))
 
-/* Records to be hashed lie anywhere, so they are asked for some lanes ahead: a leaf, then the
-   branch above it, whose depth its encoding needs; measured, without this half of a leaf's time is
-   waiting for memory. (gcc 12 drops calls of functions that only prefetch: these are inlined.) */
-HD_INL void prefetch_leaf(const lanes *x, size_t i, size_t end) {
-    if (i + 12 < end) {
-        const hd_forest_leaf *l = &x->f->leaves[x->list[i + 12]];
-        __builtin_prefetch(l);
-        __builtin_prefetch((const uint8_t *)l + sizeof *l - 1);
-    }
-    if (i + 6 < end) {
-        const hd_forest_leaf *l = &x->f->leaves[x->list[i + 6]];
-        const hd_forest_branch *b = &x->f->branches[l->parent];
-        __builtin_prefetch(&b->depth);
-        if (l->account)
-            __builtin_prefetch(&x->f->tries[l->account]);
-    }
+static hd_err run_hash_leaves(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    const lanes *x = (const lanes *)ctx;
+    (void)worker_idx;
+    hd_forest_hash_leaves(x->f, x->list + begin, end - begin);
+    return HD_OK;
 }
 
-HD_INL void prefetch_branch(const lanes *x, size_t i, size_t end) {
-    if (i + 4 < end) {
-        const uint8_t *b = (const uint8_t *)&x->f->branches[x->list[i + 4]];
-        for (size_t k = 0; k < sizeof(hd_forest_branch); k += 64)
-            __builtin_prefetch(b + k);
-    }
+static hd_err run_hash_branches(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    const lanes *x = (const lanes *)ctx;
+    (void)worker_idx;
+    hd_forest_hash_branches(x->f, x->list + begin, end - begin);
+    return HD_OK;
 }
-
-LANES(run_hash_leaf, (prefetch_leaf(x, i, end), hd_forest_hash_leaf(x->f, x->list[i])))
-LANES(run_hash_branch, (prefetch_branch(x, i, end), hd_forest_hash_branch(x->f, x->list[i])))
 
 /* Lanes report what is wrong in n.wrong, so that a loop itself never fails. */
 static void run(hd_forest_host *h, hd_pool_fn *fn, size_t cnt, const uint32_t *list) {
@@ -301,13 +286,13 @@ static hd_err hash_all(hd_forest_host *h) {
         return HD_ERR_CORRUPT;
     hd_forest_order_start(&h->f);
     run(h, run_order, cnt[HD_FOREST_DIRTY], NULL);
-    run(h, run_hash_leaf, cnt[HD_FOREST_SLOT_LEAVES], h->f.lists[HD_FOREST_SLOT_LEAVES]);
+    run(h, run_hash_leaves, cnt[HD_FOREST_SLOT_LEAVES], h->f.lists[HD_FOREST_SLOT_LEAVES]);
     for (uint32_t k = 0; k < HD_FOREST_BUCKETS; k++) {
         if (k == HD_FOREST_DEPTH_CNT) /* all storage roots are there */
-            run(h, run_hash_leaf, cnt[HD_FOREST_ACCOUNT_LEAVES],
+            run(h, run_hash_leaves, cnt[HD_FOREST_ACCOUNT_LEAVES],
                 h->f.lists[HD_FOREST_ACCOUNT_LEAVES]);
         uint32_t bucket_cnt = h->n.bucket_cnt[k];
-        run(h, run_hash_branch, bucket_cnt,
+        run(h, run_hash_branches, bucket_cnt,
             h->f.lists[HD_FOREST_ORDERED] + (h->n.bucket_off[k] - bucket_cnt));
     }
     return HD_OK;

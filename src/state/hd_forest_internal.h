@@ -34,4 +34,9 @@ void hd_forest_drop_needs(hd_forest_host *h);
 hd_err hd_forest_find_read(uint32_t *leaf, hd_forest_host *h, uint32_t trie,
                            const hd_forest_key *key);
 
+/* The lanes hd_forest_hash_leaf or hd_forest_hash_branch for list[0,cnt), eight hashes at a time
+   where the processor can. */
+void hd_forest_hash_leaves(const hd_forest *f, const uint32_t *list, size_t cnt);
+void hd_forest_hash_branches(const hd_forest *f, const uint32_t *list, size_t cnt);
+
 #endif

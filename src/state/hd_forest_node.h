@@ -6,7 +6,9 @@
 #include "crypto/hd_keccak.h"
 #include "state/hd_forest.h"
 
-#define HD_FOREST_NODE_SZ_MAX 544u /* a branch with 16 hashes takes 532 bytes */
+#define HD_FOREST_NODE_SZ_MAX \
+    544u /* a branch with 16 hashes takes 532 bytes; 7 are written behind */
+#define HD_FOREST_SHORT_SZ_MAX 40u /* a node below 32 bytes, likewise */
 #define HD_FOREST_WORDS (HD_KECCAK_RATE_SZ / 8)
 
 /* Bytes on their way into a hash, a word at a time; or, where out is set, into memory. The hash's
@@ -47,8 +49,8 @@ HD_INL void hd_forest_enc_flush(hd_forest_enc *e, uint64_t word) {
 /* The n lowest bytes of v, 1 to 8; those above are 0. */
 HD_INL void hd_forest_enc_bytes(hd_forest_enc *e, uint64_t v, uint32_t n) {
     if (e->out) {
-        for (uint32_t i = 0; i < n; i++)
-            e->out[e->out_sz++] = (uint8_t)(v >> (8 * i));
+        hd_copy(e->out + e->out_sz, &v, 8); /* what is above n is written over or not looked at */
+        e->out_sz += n;
         return;
     }
     uint32_t bit_cnt = e->bit_cnt + 8 * n;
@@ -315,7 +317,7 @@ HD_NOINL void hd_forest_ref_leaf(hd_forest_ref *r, const hd_forest *f, const hd_
         hd_forest_enc_end(&e, &r->key);
         r->sz = 32;
     } else {
-        uint8_t bytes[32];
+        uint8_t bytes[HD_FOREST_SHORT_SZ_MAX];
         hd_forest_ref_from_bytes(r, bytes, hd_forest_leaf_bytes(bytes, f, l));
     }
 }
@@ -331,7 +333,7 @@ HD_NOINL void hd_forest_ref_branch(hd_forest_ref *r, const hd_forest_branch *b, 
         hd_forest_enc_end(&e, &r->key);
         r->sz = 32;
     } else {
-        uint8_t bytes[32];
+        uint8_t bytes[HD_FOREST_SHORT_SZ_MAX];
         hd_forest_ref_from_bytes(r, bytes, hd_forest_branch_bytes(bytes, b));
     }
 }
@@ -346,7 +348,7 @@ HD_NOINL void hd_forest_ref_ext(hd_forest_ref *r, const hd_forest_branch *b, uin
         hd_forest_enc_end(&e, &r->key);
         r->sz = 32;
     } else {
-        uint8_t bytes[32];
+        uint8_t bytes[HD_FOREST_SHORT_SZ_MAX];
         hd_forest_ref_from_bytes(r, bytes, hd_forest_ext_bytes(bytes, b, from, inner));
     }
 }

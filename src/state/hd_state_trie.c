@@ -202,6 +202,23 @@ hd_err hd_state_trie_touch_receipt(hd_state_trie *t, const hd_receipt *r,
     return err;
 }
 
+hd_err hd_state_trie_touch_undo(hd_state_trie *t, const hd_undo *undo) {
+    hd_err err = HD_OK;
+    if (undo->accounts.sz % sizeof(hd_undo_account) || undo->slots.sz % sizeof(hd_undo_slot))
+        return HD_ERR_CORRUPT;
+    for (size_t off = 0; off < undo->accounts.sz && err == HD_OK; off += sizeof(hd_undo_account)) {
+        hd_undo_account a; /* a record that was stored need not be aligned */
+        memcpy(&a, undo->accounts.data + off, sizeof a);
+        err = hd_state_trie_touch(t, &a.addr);
+    }
+    for (size_t off = 0; off < undo->slots.sz && err == HD_OK; off += sizeof(hd_undo_slot)) {
+        hd_undo_slot s;
+        memcpy(&s, undo->slots.data + off, sizeof s);
+        err = hd_state_trie_touch_slot(t, &s.addr, s.key);
+    }
+    return err;
+}
+
 hd_err hd_state_trie_touch_all(hd_state_trie *t, const hd_state *s) {
     hd_err err = HD_OK;
     for (uint32_t i = 0; i < s->account_cnt && err == HD_OK; i++) {

@@ -5,6 +5,7 @@
 
 #include "state/hd_forest_host.h"
 #include "state/hd_state.h"
+#include "state/hd_undo.h"
 
 typedef struct hd_state_trie hd_state_trie;
 
@@ -25,6 +26,9 @@ hd_err hd_state_trie_touch_slot(hd_state_trie *t, const hd_address *addr, hd_u25
 hd_err hd_state_trie_touch_receipt(hd_state_trie *t, const hd_receipt *r,
                                    const hd_account_diff *accounts, const hd_slot_diff *slots,
                                    const hd_address *coinbase);
+/* All that a record of changes names (see hd_undo.h): what a block changed, and just as well what
+   undoing it changes back. HD_ERR_CORRUPT: not a whole number of entries. */
+hd_err hd_state_trie_touch_undo(hd_state_trie *t, const hd_undo *undo);
 /* Everything that is in s. */
 hd_err hd_state_trie_touch_all(hd_state_trie *t, const hd_state *s);
 
