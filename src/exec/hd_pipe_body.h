@@ -24,8 +24,9 @@
 
 /* Why the block has to go to the CPU. */
 #define HD_PIPE_ADMISSION 1u /* a transaction was refused, or is none that lanes decode */
-#define HD_PIPE_CODE 2u /* code was deployed or delegated: it is not published on the device yet \
-                         */
+#define HD_PIPE_CODE \
+    2u /* code was deployed or delegated: it is not published on the device yet \
+        */
 #define HD_PIPE_COLLISION 4u /* two keys of one hash */
 #define HD_PIPE_REFUSED 8u   /* a transaction is invalid, or the block has too little gas for it */
 #define HD_PIPE_ROUNDS 16u   /* rounds did not converge */

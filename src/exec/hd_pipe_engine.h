@@ -22,6 +22,9 @@ typedef struct {
     hd_err (*move)(void *ctx, void *dev_dst, const void *dev_src, size_t sz);
     hd_err (*zero)(void *ctx, void *dev_p, size_t sz);
     hd_err (*wait)(void *ctx);
+    /* Memory of the host that up and down are fastest with. */
+    hd_err (*pin)(void *ctx, void **out, size_t sz);
+    void (*unpin)(void *ctx, void *p);
     /* Phase HD_PIPE_... on lanes [0, cnt). */
     hd_err (*run)(void *ctx, uint32_t phase, const hd_pipe *p, uint32_t cnt);
     /* Exclusive sums in place of dev_x[0, cnt). */

@@ -147,6 +147,13 @@ void hd_pipeline_close(hd_pipeline *p) {
 
 uint32_t hd_pipeline_backend(const hd_pipeline *p) { return p->backend; }
 
+hd_err hd_pipeline_pin(hd_pipeline *p, void **out, size_t sz) { return p->e->pin(p->ctx, out, sz); }
+
+void hd_pipeline_unpin(hd_pipeline *p, void *memory) {
+    if (memory)
+        p->e->unpin(p->ctx, memory);
+}
+
 /* ---- the resident tables ---- */
 
 /* New slot tables of cap places; old ones (cnt places, or none) are put in and given back. */

@@ -31,6 +31,11 @@ hd_err hd_pipeline_open(hd_pipeline **out, const hd_pipeline_options *options);
 void hd_pipeline_close(hd_pipeline *p);             /* NULL is allowed */
 uint32_t hd_pipeline_backend(const hd_pipeline *p); /* HD_BACKEND_HOST or HD_BACKEND_CUDA */
 
+/* Memory of the host from which a block's bytes and offsets reach the backend fastest (any other
+   will do). It goes before the pipeline does. HD_ERR_NOMEM, HD_ERR_DEVICE. */
+hd_err hd_pipeline_pin(hd_pipeline *p, void **out, size_t sz);
+void hd_pipeline_unpin(hd_pipeline *p, void *memory); /* NULL is allowed */
+
 /* hd_pipeline_load makes the resident state equal to s, which stays the caller's, and gives its
    root. HD_ERR_NOMEM, HD_ERR_DEVICE, HD_ERR_LIMIT: then nothing is loaded. */
 hd_err hd_pipeline_load(hd_hash *root, hd_pipeline *p, const hd_state *s);
@@ -53,7 +58,7 @@ typedef struct {
 
 typedef struct {
     hd_hash state_root;
-    hd_hash receipts_root;
+    hd_hash receipts_root; /* of receipts as from Byzantium on, whatever the fork */
     uint8_t bloom[256];
     uint64_t gas_used;
     uint32_t refused_idx;    /* the first transaction that is not valid, or tx_cnt */
