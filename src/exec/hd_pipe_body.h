@@ -17,6 +17,7 @@
 #include "base/hd_atomic.h"
 #include "evm/hd_tx_admit.h"
 #include "evm/hd_versions.h"
+#include "exec/hd_receipt_body.h"
 #include "state/hd_forest.h"
 
 #define HD_PIPE_NONE UINT32_MAX
@@ -118,6 +119,8 @@ typedef struct {
     const hd_account_diff *accounts;
     const hd_account_read *reads;
     const hd_slot_diff *slots;
+    const hd_log_entry *logs;
+    const uint8_t *bytes;
     uint8_t *is_late; /* ran against versions */
     uint32_t *is_invalid;
     const uint32_t *list;
@@ -134,6 +137,7 @@ typedef struct {
     /* tries */
     hd_forest_account_change *account_changes;
     hd_forest_slot_change *slot_changes;
+    hd_receipt_job receipt;
     /* growth: what is put into the world's tables anew */
     const hd_world_slot *old_slots;
 } hd_pipe;
@@ -761,7 +765,9 @@ HD_INL void hd_pipe_change_slot(const hd_pipe *p, uint32_t k) {
     X(GROW_ACCOUNT, hd_pipe_grow_account(p, i)) \
     X(GROW_SLOT, hd_pipe_grow_slot(p, i)) \
     X(CHANGE_ACCOUNT, hd_pipe_change_account(p, i)) \
-    X(CHANGE_SLOT, hd_pipe_change_slot(p, i))
+    X(CHANGE_SLOT, hd_pipe_change_slot(p, i)) \
+    X(RECEIPT, hd_receipt_leaf(&p->receipt, i)) \
+    X(RECEIPT_GROUP, hd_receipt_group(&p->receipt, i))
 
 enum {
 #define HD_X(name, call) HD_PIPE_##name,

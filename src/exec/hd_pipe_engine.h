@@ -45,9 +45,6 @@ typedef struct {
        to the results; what others left stays. raw_sz: bytes of p->raw. */
     hd_err (*execute)(void *ctx, hd_pipe *p, const uint32_t *dev_list, uint32_t cnt, size_t raw_sz,
                       const hd_pipeline_block *block);
-    /* The results in the host's memory, until the next execute: receipts, logs, bytes. */
-    hd_err (*results)(void *ctx, const hd_receipt **receipts, const hd_log_entry **logs,
-                      const uint8_t **bytes, uint32_t tx_cnt);
     /* An empty forest; memory for changes; their application. changes keeps what a call with larger
        counts put there. */
     hd_err (*forest_reset)(void *ctx);

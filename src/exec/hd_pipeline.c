@@ -8,10 +8,11 @@
 #include "base/hd_clock.h"
 #include "exec/hd_pipe_engine.h"
 #include "exec/hd_pipeline_serial.h"
-#include "state/hd_receipt_root.h"
 
-/* As in hd_exec_ordered.c. */
-#define ROUND_MAX 8u
+/* The host's path costs the whole resident state twice, so rounds go on as long as each settles an
+   eighth of what is left. */
+#define ROUND_MAX 64u
+#define ROUND_GAIN 8u
 #define RAW_PAD 64u /* lanes read calldata in words */
 
 enum {
@@ -41,6 +42,8 @@ enum {
     M_WORLD_CODES,
     M_WORLD_BYTES,
     M_WORLD_JUMPS,
+    M_NODES,
+    M_BLOOM,
     M_CNT
 };
 
@@ -551,7 +554,7 @@ static hd_err run_rounds(hd_pipeline_result *out, hd_pipeline *p, const hd_pipel
         out->index_ns += hd_clock_ns() - begin_ns;
         if (invalid_cnt == 0 || p->counters.why)
             return HD_OK;
-        if (round > ROUND_MAX || invalid_cnt > last_cnt / 2) {
+        if (round > ROUND_MAX || invalid_cnt > last_cnt - last_cnt / ROUND_GAIN) {
             p->counters.why |= HD_PIPE_ROUNDS;
             return HD_OK;
         }
@@ -602,32 +605,54 @@ static hd_err take_root(hd_hash *root, hd_pipeline *p) {
     return HD_OK;
 }
 
-static hd_err take_receipts(hd_pipeline_result *out, hd_pipeline *p, const hd_pipeline_block *b) {
-    const hd_receipt *receipts;
-    const hd_log_entry *logs;
-    const uint8_t *bytes;
-    hd_receipt_body *bodies = malloc(((size_t)b->tx_cnt + 1) * sizeof(*bodies));
-    hd_err err = bodies ? p->e->results(p->ctx, &receipts, &logs, &bytes, b->tx_cnt) : HD_ERR_NOMEM;
-    for (uint32_t i = 0; err == HD_OK && i < b->tx_cnt; i++) {
-        const hd_receipt *r = &receipts[i];
-        uint8_t bloom[256], first = b->raw[b->off[i]];
-        out->gas_used += r->gas_used;
-        bodies[i] = (hd_receipt_body){.logs = logs + r->log_off,
-                                      .bytes = bytes,
-                                      .log_cnt = r->log_cnt,
-                                      .cumulative_gas = out->gas_used,
-                                      .type = first < 0x80 ? first : HD_TX_LEGACY,
-                                      .is_success = r->status == HD_TX_SUCCESS};
-        if (r->log_cnt == 0)
-            continue;
-        hd_logs_bloom(bloom, bodies[i].logs, r->log_cnt);
-        for (uint32_t k = 0; k < sizeof(bloom); k++)
-            out->bloom[k] |= bloom[k];
+/* The level of branches over what lies at *off in the nodes; *off is where it went. */
+static hd_err receipt_level(hd_pipeline *p, uint32_t class_idx, uint32_t level, uint32_t *off,
+                            uint32_t *end) {
+    hd_receipt_job *j = &p->pipe.receipt;
+    hd_receipt_class c = hd_receipt_class_of(class_idx, j->cnt);
+    uint32_t cnt = (c.hi >> (4 * level)) - (c.lo >> (4 * level)) + 1;
+    j->class_idx = class_idx;
+    j->level = level;
+    j->from_off = *off;
+    j->to_off = *end;
+    TRY(run(p, HD_PIPE_RECEIPT_GROUP, cnt));
+    *off = *end;
+    *end += cnt;
+    return HD_OK;
+}
+
+/* gas_at holds the sums. */
+static hd_err take_receipts(hd_pipeline_result *out, hd_pipeline *p) {
+    hd_pipe *q = &p->pipe;
+    hd_receipt_job *j = &q->receipt;
+    uint32_t n = q->tx_cnt, words[64], end = n;
+    hd_hash zero, low[8], high[3];
+    memset(j, 0, sizeof(*j));
+    ROOM(M_NODES, j->nodes, (size_t)n + n / 8 + 64);
+    ROOM(M_BLOOM, j->bloom, 64);
+    j->receipts = q->receipts;
+    j->txs = q->txs;
+    j->logs = q->logs;
+    j->bytes = q->bytes;
+    j->gas_at = q->gas_at;
+    j->cnt = n;
+    TRY(p->e->zero(p->ctx, j->bloom, sizeof(words)));
+    TRY(run(p, HD_PIPE_RECEIPT, n));
+    TRY(p->e->down(p->ctx, &zero, j->nodes, sizeof(zero)));
+    for (uint32_t k = 0; k < HD_RECEIPT_CLASS_CNT; k++) {
+        hd_receipt_class c = hd_receipt_class_of(k, n);
+        uint32_t off = c.lo;
+        if (n <= c.lo)
+            break;
+        for (uint32_t level = 1; level <= c.levels; level++)
+            TRY(receipt_level(p, k, level, &off, &end));
+        TRY(p->e->down(p->ctx, k ? &high[k - 1] : low, j->nodes + off,
+                       (k ? 1 : end - off) * sizeof(hd_hash)));
     }
-    if (err == HD_OK)
-        err = hd_receipts_root(&out->receipts_root, bodies, b->tx_cnt);
-    free(bodies);
-    return err;
+    hd_receipt_top(&out->receipts_root, &zero, low, high, n);
+    TRY(p->e->down(p->ctx, words, j->bloom, sizeof(words)));
+    hd_receipt_bloom_bytes(out->bloom, words);
+    return p->e->down(p->ctx, &out->gas_used, q->gas_at + n, sizeof(out->gas_used));
 }
 
 /* Everything up to the commit, which changes nothing that lasts. */
@@ -664,13 +689,13 @@ static hd_err settle(hd_pipeline_result *out, hd_pipeline *p, const hd_pipeline_
     return HD_OK;
 }
 
-static hd_err finish(hd_pipeline_result *out, hd_pipeline *p, const hd_pipeline_block *b) {
+static hd_err finish(hd_pipeline_result *out, hd_pipeline *p) {
     uint64_t ns = hd_clock_ns(), now;
     TRY(commit(p));
     STAGE(commit_ns);
     TRY(take_root(&out->state_root, p));
     STAGE(root_ns);
-    TRY(take_receipts(out, p, b));
+    TRY(take_receipts(out, p));
     STAGE(receipts_ns);
     return HD_OK;
 #undef STAGE
@@ -708,7 +733,7 @@ hd_err hd_pipeline_run(hd_pipeline_result *out, hd_pipeline *p, hd_msg *msg,
     if (err == HD_OK && (block->tx_cnt == 0 || p->counters.why))
         err = run_on_host(out, p, msg, block);
     else if (err == HD_OK)
-        err = finish(out, p, block);
+        err = finish(out, p);
     else if (err == HD_ERR_DEVICE)
         p->is_loaded = 0;
     out->total_ns = hd_clock_ns() - begin_ns;

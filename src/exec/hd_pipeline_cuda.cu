@@ -41,9 +41,6 @@ enum {
     B_WORLD,     /* hd_world */
     B_SELECT,
     B_LIST_HOST,
-    B_RECEIPTS_HOST,
-    B_LOGS_HOST,
-    B_BYTES_HOST,
     B_CNT
 };
 
@@ -289,24 +286,8 @@ static hd_err device_execute(void *ctx, hd_pipe *p, const uint32_t *list, uint32
     p->accounts = d->results.accounts;
     p->reads = d->results.reads;
     p->slots = d->results.slots;
-    return HD_OK;
-}
-
-static hd_err results_down(device *d, uint32_t which, const void *src, size_t sz) {
-    RET(buffer_reserve(&d->buf[which], sz));
-    return sz ? device_down(d, d->buf[which].p, src, sz) : HD_OK;
-}
-
-static hd_err device_results(void *ctx, const hd_receipt **receipts, const hd_log_entry **logs,
-                             const uint8_t **bytes, uint32_t tx_cnt) {
-    device *d = (device *)ctx;
-    const hd_cuda_results *r = &d->results;
-    RET(results_down(d, B_RECEIPTS_HOST, r->receipts, (size_t)tx_cnt * sizeof(hd_receipt)));
-    RET(results_down(d, B_LOGS_HOST, r->logs, r->log_cnt * sizeof(hd_log_entry)));
-    RET(results_down(d, B_BYTES_HOST, r->bytes, r->bytes_sz));
-    *receipts = (const hd_receipt *)d->buf[B_RECEIPTS_HOST].p;
-    *logs = (const hd_log_entry *)d->buf[B_LOGS_HOST].p;
-    *bytes = d->buf[B_BYTES_HOST].p;
+    p->logs = d->results.logs;
+    p->bytes = d->results.bytes;
     return HD_OK;
 }
 
@@ -331,11 +312,11 @@ static hd_err device_root(void *ctx, hd_hash *root) {
 }
 
 static const hd_pipe_engine device_engine = {
-    device_close,        device_alloc,   device_release, device_up,         device_down,
-    device_move,         device_zero,    device_wait,    device_pin,        device_unpin,
-    device_run,          device_sum32,   device_sum64,   device_scan_folds, device_scan_wipes,
-    device_sort,         device_select,  device_recover, device_execute,    device_results,
-    device_forest_reset, device_changes, device_root};
+    device_close,   device_alloc,  device_release, device_up,         device_down,
+    device_move,    device_zero,   device_wait,    device_pin,        device_unpin,
+    device_run,     device_sum32,  device_sum64,   device_scan_folds, device_scan_wipes,
+    device_sort,    device_select, device_recover, device_execute,    device_forest_reset,
+    device_changes, device_root};
 
 extern "C" hd_err hd_pipe_cuda_open(const hd_pipe_engine **engine, void **ctx) {
     device *d = (device *)calloc(1, sizeof(*d));

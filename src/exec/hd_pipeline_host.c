@@ -190,17 +190,9 @@ static hd_err host_execute(void *ctx, hd_pipe *p, const uint32_t *list, uint32_t
     p->accounts = h->results.accounts;
     p->reads = h->results.reads;
     p->slots = h->results.slots;
+    p->logs = h->results.logs;
+    p->bytes = h->results.bytes;
     return err;
-}
-
-static hd_err host_results(void *ctx, const hd_receipt **receipts, const hd_log_entry **logs,
-                           const uint8_t **bytes, uint32_t tx_cnt) {
-    host *h = ctx;
-    (void)tx_cnt;
-    *receipts = h->results.receipts;
-    *logs = h->results.logs;
-    *bytes = h->results.bytes;
-    return HD_OK;
 }
 
 static hd_err host_forest_reset(void *ctx) {
@@ -261,7 +253,6 @@ static const hd_pipe_engine host_engine = {.close = host_close,
                                            .select = host_select,
                                            .recover = host_recover,
                                            .execute = host_execute,
-                                           .results = host_results,
                                            .forest_reset = host_forest_reset,
                                            .changes = host_changes,
                                            .root = host_root};
