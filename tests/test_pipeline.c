@@ -191,8 +191,187 @@ static void blocks_end_as_serial_ones(void **state) {
     assert_true(t.rerun_cnt > 0);
 }
 
+/* ---- what a block may be, one at a time */
+
+typedef struct {
+    world w;
+    hd_pipeline *p;
+    hd_pipeline_block block;
+} bench;
+
+static void bench_open(bench *b, uint32_t fork) {
+    hd_pipeline_options options = {.backend = HD_BACKEND_HOST, .threads = 2};
+    hd_hash root;
+    world_open(&b->w, 1, fork);
+    assert_int_equal(hd_pipeline_open(&b->p, &options), HD_OK);
+    assert_int_equal(hd_pipeline_load(&root, b->p, b->w.state), HD_OK);
+}
+
+static void bench_close(bench *b) {
+    hd_pipeline_close(b->p);
+    world_close(&b->w);
+}
+
+/* One transaction more, of this user. */
+static void put(bench *b, uint32_t from, hd_tx tx, const uint8_t *data, uint32_t data_sz) {
+    hd_tx_envelope g = {.chain_id = hd_u256_from_u64(1), .flags = HD_TX_ENVELOPE_PROTECTED};
+    uint8_t secret[32];
+    uint32_t i = b->block.tx_cnt++;
+    secret_of(secret, from);
+    tx.gas_limit = tx.gas_limit ? tx.gas_limit : 100000;
+    if (hd_u256_is_zero(tx.gas_price))
+        tx.gas_price = hd_u256_from_u64(10);
+    tx.priority_fee = tx.gas_price;
+    tx.data_sz = data_sz;
+    if (tx.type != HD_TX_LEGACY)
+        g.flags = 0;
+    assert_int_equal(hd_tx_sign(&tx, &g, data ? data : secret, secret), HD_OK);
+    b->w.off[i] = b->w.raw.sz;
+    assert_int_equal(hd_tx_encode(&b->w.raw, &tx, &g, data ? data : secret), HD_OK);
+    b->w.off[i + 1] = b->w.raw.sz;
+}
+
+static void expect(bench *b, hd_pipeline_result *out, uint32_t refused_idx, int is_on_host) {
+    hd_pipeline_result want;
+    hd_state *copy = hd_state_new();
+    hd_msg msg = {""};
+    b->block.raw = b->w.raw.data;
+    b->block.off = b->w.off;
+    b->block.env = b->w.env;
+    assert_int_equal(hd_state_copy(copy, b->w.state), HD_OK);
+    assert_int_equal(hd_pipeline_run(out, b->p, &msg, &b->block), HD_OK);
+    assert_int_equal(hd_pipeline_serial(&want, copy, &msg, &b->block, 1), HD_OK);
+    assert_int_equal(out->refused_idx, refused_idx);
+    assert_int_equal((out->flags & HD_PIPELINE_ON_HOST) != 0, is_on_host);
+    expect_same(out, &want);
+    if (refused_idx == b->block.tx_cnt)
+        assert_int_equal(hd_state_copy(b->w.state, copy), HD_OK);
+    hd_state *fetched = hd_state_new();
+    hd_hash root, other;
+    assert_int_equal(hd_pipeline_fetch(fetched, b->p), HD_OK);
+    assert_int_equal(hd_state_root(&root, fetched), HD_OK);
+    assert_int_equal(hd_state_root(&other, b->w.state), HD_OK);
+    assert_memory_equal(&root, &other, 32);
+    hd_state_free(fetched);
+    hd_state_free(copy);
+    hd_buf_clear(&b->w.raw);
+    b->block.tx_cnt = 0;
+}
+
+static void payments_to_one_need_one_round(void **state) {
+    static bench b;
+    hd_pipeline_result r;
+    (void)state;
+    memset(&b, 0, sizeof b);
+    bench_open(&b, HD_FORK_SHANGHAI);
+    for (uint32_t i = 0; i < 2 * USER_CNT; i++) /* two of each: chains of nonces */
+        put(&b, i % USER_CNT,
+            (hd_tx){.to = addr_of(0x40), .value_wei = hd_u256_from_u64(i), .nonce = i / USER_CNT},
+            NULL, 0);
+    expect(&b, &r, 2 * USER_CNT, 0);
+    assert_int_equal(r.round_cnt, 1);
+    assert_int_equal(r.rerun_cnt, 0);
+    bench_close(&b);
+}
+
+static void what_is_not_valid_refuses_the_block_and_changes_nothing(void **state) {
+    static bench b;
+    hd_pipeline_result r;
+    (void)state;
+    memset(&b, 0, sizeof b);
+    bench_open(&b, HD_FORK_SHANGHAI);
+    hd_tx pay = {.to = addr_of(0x41), .value_wei = hd_u256_from_u64(5)};
+    put(&b, 0, pay, NULL, 0);
+    put(&b, 1, (hd_tx){.to = addr_of(0x41), .nonce = 1}, NULL, 0); /* too high */
+    expect(&b, &r, 1, 1);
+    assert_int_equal(r.refused_status, HD_TX_INVALID_NONCE_HIGH);
+    put(&b, 0, pay, NULL, 0);
+    put(&b, 1, pay, NULL, 0);
+    b.w.raw.data[b.w.off[1]] ^= 1; /* no list any more */
+    expect(&b, &r, 1, 1);
+    put(&b, 0, pay, NULL, 0);
+    put(&b, 1, pay, NULL, 0);
+    memset(b.w.raw.data + b.w.raw.sz - 33, 0xff, 1); /* s has 33 bytes */
+    expect(&b, &r, 1, 1);
+    b.w.env.gas_limit = 130000;
+    put(&b, 0, pay, NULL, 0);
+    put(&b, 1, pay, NULL, 0);
+    put(&b, 2, pay, NULL, 0); /* 100,000 when 88,000 are left */
+    expect(&b, &r, 2, 1);
+    assert_int_equal(r.refused_status, HD_TX_INVALID_GAS_BLOCK);
+    b.w.env.gas_limit = 1000000;
+    put(&b, 0, pay, NULL, 0);
+    expect(&b, &r, 1, 0);
+    bench_close(&b);
+}
+
+static void what_lanes_do_not_do_goes_to_the_host_and_comes_back(void **state) {
+    static bench b;
+    hd_pipeline_result r;
+    /* Deploys the code 00. */
+    static const uint8_t init[] = {0x60, 0x01, 0x5f, 0xf3};
+    (void)state;
+    memset(&b, 0, sizeof b);
+    bench_open(&b, HD_FORK_SHANGHAI);
+    put(&b, 0, (hd_tx){.flags = HD_TX_CREATE}, init, sizeof init);
+    put(&b, 1, (hd_tx){.to = addr_of(0x41), .value_wei = hd_u256_from_u64(5)}, NULL, 0);
+    expect(&b, &r, 2, 1);
+    /* The next block calls nothing new, and is the device's own again. */
+    put(&b, 0, (hd_tx){.to = addr_of(0x41), .nonce = 1}, NULL, 0);
+    expect(&b, &r, 1, 0);
+    expect(&b, &r, 0, 1); /* an empty block */
+    bench_close(&b);
+}
+
+static void tables_grow_from_block_to_block(void **state) {
+    static bench b;
+    hd_pipeline_result r;
+    (void)state;
+    memset(&b, 0, sizeof b);
+    bench_open(&b, HD_FORK_SHANGHAI);
+    b.w.env.gas_limit = 100000000;
+    for (uint32_t block = 0; block < 8; block++) {
+        for (uint32_t i = 0; i < 200; i++) {
+            uint8_t data[96] = {0};
+            hd_store_be32(data + 28, 1 + i + 200 * block);
+            hd_tx tx = {.to = i % 2 ? block_contract(BLOCK_COUNTER)
+                                    : addr_of(0x9000 + i + 200 * block),
+                        .value_wei = hd_u256_from_u64(i % 2 ? 0 : 1),
+                        .nonce = (i + 200 * block) / USER_CNT};
+            put(&b, (i + 200 * block) % USER_CNT, tx, data, i % 2 ? 96 : 0);
+        }
+        expect(&b, &r, 200, 0);
+    }
+    bench_close(&b);
+}
+
+static void a_pipeline_without_a_gpu_or_a_state_says_so(void **state) {
+    hd_pipeline_options options = {.backend = HD_BACKEND_TILED};
+    hd_pipeline *p = NULL;
+    hd_pipeline_result r;
+    hd_pipeline_block block = {.tx_cnt = 0};
+    hd_state *s = hd_state_new();
+    (void)state;
+    assert_int_equal(hd_pipeline_open(&p, &options), HD_ERR_UNSUPPORTED);
+    options.backend = HD_BACKEND_CUDA;
+#ifndef HD_WITH_CUDA
+    assert_int_equal(hd_pipeline_open(&p, &options), HD_ERR_ABSENT);
+#endif
+    options.backend = HD_BACKEND_HOST;
+    assert_int_equal(hd_pipeline_open(&p, &options), HD_OK);
+    assert_int_equal(hd_pipeline_run(&r, p, NULL, &block), HD_ERR_ABSENT);
+    assert_int_equal(hd_pipeline_fetch(s, p), HD_ERR_ABSENT);
+    hd_pipeline_close(p);
+    hd_state_free(s);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(blocks_end_as_serial_ones),
+    cmocka_unit_test(payments_to_one_need_one_round),
+    cmocka_unit_test(what_is_not_valid_refuses_the_block_and_changes_nothing),
+    cmocka_unit_test(what_lanes_do_not_do_goes_to_the_host_and_comes_back),
+    cmocka_unit_test(tables_grow_from_block_to_block),
+    cmocka_unit_test(a_pipeline_without_a_gpu_or_a_state_says_so),
 };
 
 HD_TEST_MAIN(tests)
