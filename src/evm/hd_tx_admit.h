@@ -90,7 +90,7 @@ typedef struct {
 
 /* The next item's body. After a malformed one every item is empty and is_bad stays set, so that
    callers may look at it once at the end. */
-HD_INL const uint8_t *hd_admit_item(hd_admit_reader *rd, uint32_t *sz, uint32_t *is_list) {
+HD_NOINL const uint8_t *hd_admit_item(hd_admit_reader *rd, uint32_t *sz, uint32_t *is_list) {
     const uint8_t *p = rd->p;
     uint32_t head = 1, len_sz = 0;
     uint64_t len = 0;
@@ -139,7 +139,7 @@ HD_INL const uint8_t *hd_admit_item(hd_admit_reader *rd, uint32_t *sz, uint32_t 
     return p + head;
 }
 
-HD_INL const uint8_t *hd_admit_string(hd_admit_reader *rd, uint32_t *sz) {
+HD_NOINL const uint8_t *hd_admit_string(hd_admit_reader *rd, uint32_t *sz) {
     uint32_t is_list;
     const uint8_t *p = hd_admit_item(rd, sz, &is_list);
     if (is_list) {

@@ -183,13 +183,17 @@ HD_NOINL int hd_pipe_account_is_written(const hd_account_diff *d, uint32_t fork)
     return !(d->flags & HD_DIFF_EXISTED) || (d->nonce == 0 && hd_pipe_is_no_code(&d->code_hash));
 }
 
+/* Out of line, as all that works on small arrays here: nvcc 13.0 mixes up the arrays of functions
+   that are inlined twice into one. */
+HD_NOINL void hd_pipe_addr(uint32_t addr[5], const hd_address *a) { hd_addr_from_wire(addr, a); }
+
 /* 64 bits of a key: the world's two hashes of it, made one. */
-HD_INL uint64_t hd_pipe_account_hash(uint64_t seed, const uint32_t addr[5]) {
+HD_NOINL uint64_t hd_pipe_account_hash(uint64_t seed, const uint32_t addr[5]) {
     uint64_t low = hd_world_account_hash(seed, addr);
     uint64_t high = hd_world_account_hash(hd_mix64(seed + 1), addr);
     return high << 32 | low;
 }
-HD_INL uint64_t hd_pipe_slot_hash(uint64_t seed, const uint32_t addr[5], hd_u256 key) {
+HD_NOINL uint64_t hd_pipe_slot_hash(uint64_t seed, const uint32_t addr[5], hd_u256 key) {
     uint64_t low = hd_versions_slot_hash(seed, addr, key);
     uint64_t high = hd_versions_slot_hash(hd_mix64(seed + 1), addr, key);
     return high << 32 | low;
@@ -229,13 +233,13 @@ HD_INL void hd_pipe_place(const hd_pipe *p, uint32_t t) {
         const hd_account_diff *d = &p->accounts[r->account_off + i];
         if (!hd_pipe_account_is_written(d, p->fork))
             continue;
-        hd_addr_from_wire(addr, &d->addr);
+        hd_pipe_addr(addr, &d->addr);
         p->set[0].hash[at[0]] = hd_pipe_account_hash(p->world.seed, addr);
         p->set[0].entry[at[0]++] = hd_pipe_entry_pack(t, i);
     }
     /* After the transaction's own entries: the coinbase is not among them then. */
     if (!(r->flags & HD_RECEIPT_FEE_PAID)) {
-        hd_addr_from_wire(addr, &p->env->coinbase);
+        hd_pipe_addr(addr, &p->env->coinbase);
         p->set[0].hash[at[0]] = hd_pipe_account_hash(p->world.seed, addr);
         p->set[0].entry[at[0]] = hd_pipe_entry_pack(t, HD_PIPE_FEE);
     }
@@ -243,7 +247,7 @@ HD_INL void hd_pipe_place(const hd_pipe *p, uint32_t t) {
         const hd_slot_diff *d = &p->slots[r->slot_off + i];
         if (!(d->flags & HD_DIFF_CHANGED))
             continue;
-        hd_addr_from_wire(addr, &p->accounts[r->account_off + d->account_idx].addr);
+        hd_pipe_addr(addr, &p->accounts[r->account_off + d->account_idx].addr);
         p->set[1].hash[at[1]] = hd_pipe_slot_hash(p->world.seed, addr, d->key);
         p->set[1].entry[at[1]++] = hd_pipe_entry_pack(t, i);
     }
@@ -257,12 +261,12 @@ HD_NOINL void hd_pipe_key_of(uint32_t addr[5], hd_u256 *key, const hd_pipe *p, u
     hd_pipe_entry e = hd_pipe_entry_of(packed);
     const hd_receipt *r = &p->receipts[e.tx];
     if (kind == 0) {
-        hd_addr_from_wire(addr, e.idx == HD_PIPE_FEE ? &p->env->coinbase
-                                                     : &p->accounts[r->account_off + e.idx].addr);
+        hd_pipe_addr(addr, e.idx == HD_PIPE_FEE ? &p->env->coinbase
+                                                : &p->accounts[r->account_off + e.idx].addr);
         return;
     }
     const hd_slot_diff *d = &p->slots[r->slot_off + e.idx];
-    hd_addr_from_wire(addr, &p->accounts[r->account_off + d->account_idx].addr);
+    hd_pipe_addr(addr, &p->accounts[r->account_off + d->account_idx].addr);
     *key = d->key;
 }
 
@@ -303,7 +307,7 @@ HD_INL void hd_pipe_key(const hd_pipe *p, uint32_t kind, uint32_t i) {
     }
 }
 
-HD_INL uint32_t hd_pipe_world_find(const hd_world *w, const uint32_t addr[5]) {
+HD_NOINL uint32_t hd_pipe_world_find(const hd_world *w, const uint32_t addr[5]) {
     uint32_t i = hd_world_account_hash(w->seed, addr) & w->account_mask;
     for (;; i = (i + 1) & w->account_mask) { /* a table is at most half full */
         uint32_t ref = w->account_table[i];
@@ -317,8 +321,8 @@ HD_INL uint32_t hd_pipe_world_find(const hd_world *w, const uint32_t addr[5]) {
 }
 
 /* The place of a slot in the world's table, or HD_PIPE_NONE. */
-HD_INL uint32_t hd_pipe_world_find_slot(const hd_world *w, uint32_t account_idx,
-                                        uint32_t incarnation, hd_u256 key) {
+HD_NOINL uint32_t hd_pipe_world_find_slot(const hd_world *w, uint32_t account_idx,
+                                          uint32_t incarnation, hd_u256 key) {
     uint32_t i = hd_world_slot_hash(w->seed, account_idx, key) & w->slot_mask;
     for (;; i = (i + 1) & w->slot_mask) {
         const hd_world_slot *s = &w->slots[i];
@@ -505,7 +509,7 @@ HD_NOINL int hd_pipe_tx_holds(const hd_pipe *p, uint32_t t) {
         return 0;
     for (uint32_t i = 0; i < r->account_cnt; i++) {
         const hd_account_diff *d = &p->accounts[r->account_off + i];
-        hd_addr_from_wire(addr, &d->addr);
+        hd_pipe_addr(addr, &d->addr);
         const hd_account_version *v = hd_versions_account_find(p->versions, addr, t);
         hd_account_version world;
         if (!v) {
@@ -521,7 +525,7 @@ HD_NOINL int hd_pipe_tx_holds(const hd_pipe *p, uint32_t t) {
     }
     for (uint32_t i = 0; i < r->slot_cnt; i++) {
         const hd_slot_diff *d = &p->slots[r->slot_off + i];
-        hd_addr_from_wire(addr, &p->accounts[r->account_off + d->account_idx].addr);
+        hd_pipe_addr(addr, &p->accounts[r->account_off + d->account_idx].addr);
         const hd_slot_version *v = hd_versions_slot_find(p->versions, addr, d->key, t);
         const hd_account_version *a = hd_versions_account_find(p->versions, addr, t);
         uint32_t wiped = a ? a->wiped : 0;
