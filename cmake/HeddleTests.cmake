@@ -1,4 +1,5 @@
-# HeddleTests.cmake - one ctest entry for each case; labels: unit, gpu, threads, lint, suite, crash.
+# HeddleTests.cmake - one ctest entry for each case; labels: unit, gpu, threads, lint,
+# mutation, suite, crash.
 if(HD_TESTS STREQUAL "ON")
     pkg_check_modules(HD_CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 else()
@@ -55,10 +56,25 @@ endforeach()
 add_executable(hd_rounds ${PROJECT_SOURCE_DIR}/tests/rounds.c)
 target_include_directories(hd_rounds PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
 target_link_libraries(hd_rounds PRIVATE heddle hd_flags)
+if(HD_STATIC_DEPS)
+    target_link_options(hd_rounds PRIVATE -static-libgcc)
+    if(HD_WITH_CUDA)
+        target_link_options(hd_rounds PRIVATE -static-libstdc++)
+    endif()
+endif()
 add_test(NAME rounds.a_hundred_blocks_on_as_many_threads_as_there_may_be
     COMMAND hd_rounds --blocks 100 --seed 77 --threads 1,2,3,5,8,13,16)
 set_tests_properties(rounds.a_hundred_blocks_on_as_many_threads_as_there_may_be PROPERTIES
     LABELS "unit;threads" TIMEOUT 600)
+
+# --- builds in which one rule is missing; a test must fail with each. Not for sanitizers: no rule of
+# theirs is missing.
+if(HD_CMOCKA_FOUND AND NOT HD_SANITIZE AND CMAKE_GENERATOR STREQUAL "Ninja")
+    add_test(NAME mutation.tests_notice_each_missing_rule
+        COMMAND ${PROJECT_SOURCE_DIR}/tests/mutations.sh ${PROJECT_BINARY_DIR})
+    set_tests_properties(mutation.tests_notice_each_missing_rule PROPERTIES
+        LABELS mutation SKIP_RETURN_CODE 77 TIMEOUT 2400)
+endif()
 
 # --- lint: style and room rules, without a build.
 find_package(Python3 COMPONENTS Interpreter)

@@ -51,6 +51,7 @@ typedef struct {
     hd_buf data;
     hd_exec *x; /* host, one thread */
     hd_results results;
+    uint64_t known_number; /* the only block whose hash is known; 0: all are */
 } random_block;
 
 /* ---- contracts: each takes words w0, w1, w2 of calldata */
@@ -388,7 +389,7 @@ static inline hd_address block_addr(random_block *b) {
     switch (random_below(&b->r, 18)) {
     case 0: return addr_of(1 + random_below(&b->r, 10)); /* precompiles */
     case 1: return addr_of(0xee00 + block_pick(b, 3));   /* empty or absent */
-    case 2: return b->envs[0].coinbase;
+    case 2: return b->envs[random_below(&b->r, b->env_cnt)].coinbase;
     case 3: return block_child(block_pick(b, BLOCK_CHILD_SALTS));
     case 4: return addr_of(random_u64(&b->r));
     case 5: return block_contract(BLOCK_CHILD_A + block_pick(b, 2));
@@ -614,6 +615,13 @@ typedef struct {
     uint32_t env_idx; /* whose block it is */
 } block_left;
 
+static inline hd_err block_hash_of(void *ctx, hd_hash *out, uint32_t world_idx, uint64_t number) {
+    const random_block *b = ctx;
+    if (b->known_number && number != b->known_number)
+        return HD_ERR_ABSENT;
+    return random_blockhash(NULL, out, world_idx, number);
+}
+
 /* Runs one transaction on b->last. One that wants more than is left meets a block of what is left;
    any other sees the block's own limits. */
 static inline hd_err block_step(random_block *b, uint32_t i, block_left *left, hd_buf *scratch,
@@ -638,7 +646,8 @@ static inline hd_err block_step(random_block *b, uint32_t i, block_left *left, h
                       .world_cnt = 1,
                       .env_cnt = 1,
                       .tx_cnt = 1,
-                      .blockhash = random_blockhash};
+                      .blockhash = block_hash_of,
+                      .blockhash_ctx = b};
     hd_err err = hd_exec_run(b->x, &b->results, &batch);
     if (err != HD_OK)
         return err;
@@ -656,7 +665,7 @@ static inline hd_err block_step(random_block *b, uint32_t i, block_left *left, h
 /* ---- a whole block */
 
 static inline void block_envs(random_block *b) {
-    uint32_t coinbase = random_below(&b->r, 10);
+    uint32_t coinbase = random_below(&b->r, 10), is_one = random_is(&b->r, 50);
     b->env_cnt = 1 + (random_is(&b->r, 20) ? random_below(&b->r, BLOCK_ENV_MAX) : 0);
     for (uint32_t i = 0; i < b->env_cnt; i++) {
         hd_env *e = &b->envs[i];
@@ -666,10 +675,13 @@ static inline void block_envs(random_block *b) {
         e->timestamp = 1700000000 + 12 * i;
         e->gas_limit = random_is(&b->r, 25) ? 1000000 + random_below(&b->r, 3000000) : 60000000;
         e->chain_id = 1;
+        if (i && !is_one) /* another's block */
+            coinbase = random_below(&b->r, 10);
         e->coinbase = coinbase == 0   ? block_account(0)
                       : coinbase == 1 ? block_contract(BLOCK_CHILD_A)
                       : coinbase == 2 ? addr_of(0xee00)
-                                      : block_coinbase();
+                      : coinbase < 6  ? block_coinbase()
+                                      : addr_of(0xc01bc000 + i);
         e->difficulty = hd_u256_from_u64(b->seed);
         if (b->fork >= HD_FORK_LONDON && random_is(&b->r, 80))
             e->base_fee = hd_u256_from_u64(7);
@@ -699,6 +711,9 @@ static inline hd_err block_state(random_block *b) {
             hd_state_get(&had, s, &a) == HD_OK) {
             hd_address created = block_created(&a, had.nonce);
             err = hd_state_set_balance(s, &created, hd_u256_from_u64(random_below(&b->r, 3)));
+            /* EIP-7610: storage alone forbids a creation, until a touch takes it away. */
+            if (err == HD_OK && random_is(&b->r, 30))
+                err = hd_state_set_slot(s, &created, hd_u256_from_u64(1), hd_u256_from_u64(9));
         }
     }
     for (uint32_t i = 0; err == HD_OK && i < BLOCK_CONTRACT_CNT; i++) {
@@ -863,7 +878,8 @@ static inline hd_err random_block_check(char *why, size_t why_sz, hd_ordered_sta
     seq.chunk_cnt = way->chunk_cnt;
     seq.flags = way->flags;
     seq.chunk_work_max = way->chunk_work_max;
-    seq.blockhash = random_blockhash;
+    seq.blockhash = block_hash_of;
+    seq.blockhash_ctx = (void *)(uintptr_t)b;
     seq.receipt = block_receipt;
     seq.receipt_ctx = &c;
     why[0] = 0;

@@ -26,6 +26,7 @@ static random_block *begin(uint32_t fork) {
     b->fork = b->r.fork = fork;
     b->tx_cnt = 0;
     b->env_cnt = 1;
+    b->known_number = 0;
     hd_env *e = &b->envs[0];
     memset(e, 0, sizeof *e);
     e->fork = fork;
@@ -160,6 +161,22 @@ static void expect_serial(void) {
     hd_state_free(s);
 }
 
+/* How often transactions of the block, which ran serially already, run again in rounds. */
+static uint64_t rerun_cnt(void) {
+    static const block_way way = {HD_BACKEND_HOST, 2, 0, HD_ORDERED_NEVER_SERIAL, 0};
+    hd_exec_options options = {.backend = HD_BACKEND_HOST, .threads = 2};
+    hd_ordered_stats stats;
+    hd_exec *x = NULL;
+    hd_state *s = hd_state_new();
+    char why[256];
+    assert_non_null(s);
+    assert_int_equal(hd_exec_open(&x, &options), HD_OK);
+    assert_int_equal(random_block_check(why, sizeof why, &stats, &the_block, x, s, &way), HD_OK);
+    hd_exec_close(x);
+    hd_state_free(s);
+    return stats.rerun_cnt;
+}
+
 /* What the serial run left. */
 static uint64_t slot_after(hd_address a, hd_u256 key) {
     return hd_state_get_slot(the_block.last, &a, key).w[0];
@@ -200,6 +217,16 @@ static void a_slot_that_many_add_to_holds_their_sum(void **state) {
     expect_serial();
     assert_int_equal(status_of(MANY - 1), HD_TX_SUCCESS);
     assert_int_equal(status_of(MANY), HD_TX_REVERT);
+}
+
+/* Two to a slot: the second of each pair runs once more, and then the block stands. */
+static void a_slots_second_writer_runs_once_more(void **state) {
+    (void)state;
+    begin(HD_FORK_OSAKA);
+    for (uint32_t i = 0; i < MANY; i++)
+        ask(i, BLOCK_COUNTER, word(i / 2), 0, word(0));
+    expect_serial();
+    assert_int_equal(rerun_cnt(), MANY / 2);
 }
 
 static void a_transfer_to_oneself_changes_nothing(void **state) {
@@ -296,6 +323,31 @@ static void a_contract_pays_while_it_can(void **state) {
     assert_int_equal(slot_of(BLOCK_SEND, word(50 + 15)), 2);
 }
 
+/* Both of the first two could pay before; so in between more is spent than there is, and the third
+   sees a balance below zero, to which what it brings itself is added. */
+static void what_was_overspent_for_a_round_misleads_nobody(void **state) {
+    static const uint64_t has[] = {1000, 975}, wants[] = {478, 10};
+    evm_asm *a = asm_new(0);
+    hd_address payers[2];
+    (void)state;
+    begin(HD_FORK_OSAKA);
+    block_code(a, BLOCK_SEND);
+    for (uint32_t i = 0; i < 2; i++) {
+        payers[i] = put_code(i, a);
+        set_balance(payers[i], has[i]);
+        call(4 * i, payers[i], whom(nobody(3)), word(600), word(5));
+        call(4 * i + 1, payers[i], whom(nobody(4)), word(600), word(6));
+        call(4 * i + 2, payers[i], whom(nobody(5)), word(wants[i]), word(5))->value_wei = word(229);
+    }
+    for (uint32_t i = 10; i < 40; i++)
+        pay(i, nobody(i), 1);
+    expect_serial();
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(slot_after(payers[i], word(5)), 3);
+        assert_int_equal(slot_after(payers[i], word(6)), 2);
+    }
+}
+
 /* The first round's payments add up to less than nothing: what the next round then shows as a
    balance is beyond all there is, and its sums wrap. */
 static void a_balance_that_a_round_made_up_bounds_nothing(void **state) {
@@ -362,10 +414,13 @@ static void code_of_the_same_block_is_seen(void **state) {
     create(0, init);
     for (uint32_t i = 1; i < 10; i++)
         call(i, created, word(9), word(0), word(0));
+    call(10, created, word(9), word(1), whom(nobody(4))); /* jumps in it */
     ask(20, BLOCK_READER, whom(created), 1, word(0));
     ask(21, BLOCK_FORWARD, whom(created), 9, word(0)); /* runs that code in its own name */
+    for (uint32_t i = 22; i < 50; i++)                 /* so many that a round pays */
+        pay(i, nobody(i), 1);
     expect_serial();
-    assert_int_equal(slot_after(created, word(9)), 9);
+    assert_int_equal(slot_after(created, word(9)), 10);
     assert_true(slot_of(BLOCK_READER, word(1)) > 0);
 }
 
@@ -448,6 +503,44 @@ static void storage_without_code_forbids_creation(void **state) {
     assert_int_equal(status_of(1), HD_TX_HALT);
 }
 
+/* What has nothing but storage is empty: a touch takes the storage away, and then it can be. */
+static void storage_that_a_touch_took_away_forbids_nothing(void **state) {
+    evm_asm *init = asm_new(0);
+    (void)state;
+    begin(HD_FORK_OSAKA);
+    hd_address sender = block_account(0), created = block_created(&sender, 0);
+    block_child_init(init);
+    set_balance(created, 0);
+    assert_int_equal(hd_state_set_slot(the_block.first, &created, word(1), word(9)), HD_OK);
+    pay(1, created, 0);
+    create(0, init);
+    call(2, created, word(7), word(0), word(0));
+    expect_serial();
+    assert_int_equal(status_of(1), HD_TX_SUCCESS);
+    assert_int_equal(slot_after(created, word(1)), 1);
+}
+
+/* Code, nonce and balance are as before: only the storage tells that it was destroyed. */
+static void a_contract_that_came_again_has_no_old_storage(void **state) {
+    static evm_asm code;
+    (void)state;
+    begin(HD_FORK_SHANGHAI);
+    hd_address child = block_child(0);
+    block_code(&code, BLOCK_CHILD_A);
+    assert_int_equal(hd_state_set(the_block.first, &child, 1, word(0), code.b, code.sz), HD_OK);
+    assert_int_equal(hd_state_set_slot(the_block.first, &child, word(7), word(50)), HD_OK);
+    call(0, child, word(8), word(1), whom(nobody(4)));
+    ask(1, BLOCK_CREATE2, word(0), 0, word(0));
+    call(2, child, word(7), word(0), word(0));
+    for (uint32_t i = 3; i < 20; i++)
+        pay(i, nobody(i), 1);
+    expect_serial();
+    assert_int_equal(slot_after(child, word(7)), 1);
+    assert_int_equal(slot_after(child, word(1)), 1);
+    /* Both run again when it is destroyed, the call once more when it is there again. */
+    assert_int_equal(rerun_cnt(), 3);
+}
+
 /* ---- reverts, refunds, transient storage */
 
 static void reverted_writes_are_gone_and_reverted_reads_count(void **state) {
@@ -463,6 +556,34 @@ static void reverted_writes_are_gone_and_reverted_reads_count(void **state) {
         assert_int_equal(slot_of(BLOCK_TRY, word(60 + i)), i % 2 ? 2 : 3);
         assert_int_equal(status_of(2 * i + 1), i % 2 ? HD_TX_REVERT : HD_TX_SUCCESS);
     }
+}
+
+/* The contract reverts where its balance is odd; what it looked at is no less seen then. */
+static void what_a_reverted_call_saw_counts(void **state) {
+    evm_asm *a = asm_new(0);
+    (void)state;
+    begin(HD_FORK_OSAKA);
+    asm_push(a, 1);
+    asm_op(a, HD_OP_SELFBALANCE);
+    asm_op(a, HD_OP_AND);
+    uint32_t at = block_jump_if(a);
+    asm_op(a, HD_OP_STOP);
+    block_land(a, at);
+    asm_op2(a, HD_OP_REVERT, 0, 0);
+    hd_address moody = put_code(0, a);
+    set_balance(moody, 1);
+    for (uint32_t i = 0; i < 20; i++) /* paid 1 it is even; paid 3 it would be odd and refuses */
+        if (i == 5)
+            pay(i, moody, 1);
+        else if (i == 8)
+            pay(i, moody, 3);
+        else
+            call(i, moody, word(0), word(0), word(0));
+    expect_serial();
+    assert_int_equal(status_of(4), HD_TX_REVERT);
+    assert_int_equal(status_of(6), HD_TX_SUCCESS);
+    assert_int_equal(status_of(8), HD_TX_REVERT);
+    assert_int_equal(status_of(9), HD_TX_SUCCESS);
 }
 
 static void refunds_hang_on_what_the_one_before_left(void **state) {
@@ -771,6 +892,32 @@ static void a_lane_that_was_misled_does_not_hold_up_the_block(void **state) {
     assert_int_equal(slot_of(BLOCK_BURNER, word(1)), 20 * 37);
 }
 
+/* A witness holds the hashes that serial execution asks for. What is misled may ask for others. */
+static void a_block_hash_that_only_the_misled_ask_for_is_not_needed(void **state) {
+    evm_asm *a = asm_new(0);
+    (void)state;
+    begin(HD_FORK_OSAKA);
+    the_block.known_number = 995;
+    block_word(a, 1); /* slots[0] = w0, or slots[1] = the hash of block slots[0] */
+    uint32_t at = block_jump_if(a);
+    asm_op1(a, HD_OP_SLOAD, 0);
+    asm_op(a, HD_OP_BLOCKHASH);
+    asm_push(a, 1);
+    asm_op(a, HD_OP_SSTORE);
+    asm_op(a, HD_OP_STOP);
+    block_land(a, at);
+    block_word(a, 0);
+    asm_push(a, 0);
+    asm_op(a, HD_OP_SSTORE);
+    hd_address asker = put_code(0, a);
+    assert_int_equal(hd_state_set_slot(the_block.first, &asker, word(0), word(994)), HD_OK);
+    call(0, asker, word(995), word(1), word(0));
+    for (uint32_t i = 1; i < 10; i++)
+        call(i, asker, word(0), word(0), word(0));
+    expect_serial();
+    assert_true(slot_after(asker, word(1)) != 0);
+}
+
 static void several_blocks_follow_each_other(void **state) {
     (void)state;
     begin(HD_FORK_OSAKA);
@@ -786,15 +933,49 @@ static void several_blocks_follow_each_other(void **state) {
     expect_serial();
 }
 
+/* A later block asks for what an earlier block's coinbase earned, while nobody asks for its own. */
+static void a_later_block_sees_what_an_earlier_coinbase_earned(void **state) {
+    (void)state;
+    begin(HD_FORK_OSAKA);
+    the_block.env_cnt = 2;
+    the_block.envs[1] = the_block.envs[0];
+    the_block.envs[0].coinbase = nobody(40);
+    the_block.envs[1].coinbase = nobody(41);
+    for (uint32_t i = 0; i < 10; i++)
+        pay(i, nobody(42), 1);
+    ask(10, BLOCK_READER, whom(nobody(40)), 0, word(0))->env_idx = 1;
+    expect_serial();
+    assert_int_equal(slot_of(BLOCK_READER, word(0)), 10 * 63000);
+}
+
+/* EIP-158: a coinbase with nothing but storage goes with the first fee, were it of nothing, and
+   comes again with the next. */
+static void a_fee_of_nothing_takes_an_empty_coinbases_storage(void **state) {
+    (void)state;
+    begin(HD_FORK_LONDON);
+    hd_address empty = nobody(43);
+    the_block.envs[0].coinbase = empty;
+    set_balance(empty, 0);
+    assert_int_equal(hd_state_set_slot(the_block.first, &empty, word(1), word(9)), HD_OK);
+    hd_tx *tx = pay(0, nobody(44), 1);
+    tx->gas_price = tx->priority_fee = word(7);
+    pay(1, nobody(44), 1);
+    expect_serial();
+    assert_true(is_there(empty));
+    assert_int_equal(slot_after(empty, word(1)), 0);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_payments_to_one_account_add_up),
         cmocka_unit_test(a_slot_that_many_add_to_holds_their_sum),
+        cmocka_unit_test(a_slots_second_writer_runs_once_more),
         cmocka_unit_test(a_transfer_to_oneself_changes_nothing),
         cmocka_unit_test(more_than_255_loads_of_a_slot_are_counted),
         cmocka_unit_test(two_loads_in_one_comparison_see_their_turn),
         cmocka_unit_test(sums_of_two_slots_follow_each_other),
         cmocka_unit_test(a_contract_pays_while_it_can),
+        cmocka_unit_test(what_was_overspent_for_a_round_misleads_nobody),
         cmocka_unit_test(a_balance_that_a_round_made_up_bounds_nothing),
         cmocka_unit_test(a_second_create2_at_an_address_fails),
         cmocka_unit_test(a_create_at_an_address_that_was_taken_fails),
@@ -804,7 +985,10 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_contract_that_was_there_before_can_be_destroyed_and_paid),
         cmocka_unit_test(from_cancun_destruction_only_moves_the_balance),
         cmocka_unit_test(storage_without_code_forbids_creation),
+        cmocka_unit_test(storage_that_a_touch_took_away_forbids_nothing),
+        cmocka_unit_test(a_contract_that_came_again_has_no_old_storage),
         cmocka_unit_test(reverted_writes_are_gone_and_reverted_reads_count),
+        cmocka_unit_test(what_a_reverted_call_saw_counts),
         cmocka_unit_test(refunds_hang_on_what_the_one_before_left),
         cmocka_unit_test(transient_storage_ends_with_its_transaction),
         cmocka_unit_test(a_call_with_value_costs_more_where_nobody_is),
@@ -827,7 +1011,10 @@ int main(int argc, char **argv) {
         cmocka_unit_test(the_blocks_blobs_limit_who_comes_in),
         cmocka_unit_test(system_calls_stand_in_their_place),
         cmocka_unit_test(a_lane_that_was_misled_does_not_hold_up_the_block),
+        cmocka_unit_test(a_block_hash_that_only_the_misled_ask_for_is_not_needed),
         cmocka_unit_test(several_blocks_follow_each_other),
+        cmocka_unit_test(a_later_block_sees_what_an_earlier_coinbase_earned),
+        cmocka_unit_test(a_fee_of_nothing_takes_an_empty_coinbases_storage),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);

@@ -9,7 +9,7 @@
 
 #include "base/hd_hex.h"
 #include "cli/hd_state_json.h"
-#include "exec/hd_exec.h"
+#include "exec/hd_exec_ordered.h"
 
 void hd_cli_init(hd_cli *cli, const hd_cli_spec *spec, int argc, char **argv) {
     memset(cli, 0, sizeof *cli);
@@ -143,6 +143,11 @@ int hd_cli_backend(uint32_t *out, const hd_cli *cli, int is_both_allowed) {
     hd_cli_wrong(cli, "%s expects auto, host, cuda%s or tiled, not \"%.80s\"", cli->option,
                  is_both_allowed ? ", both" : "", cli->value);
     return 0;
+}
+
+uint32_t hd_cli_ordered_flags(uint32_t backend) {
+    int is_device = backend == HD_BACKEND_CUDA || backend == HD_BACKEND_TILED;
+    return is_device ? HD_ORDERED_NEVER_SERIAL : 0;
 }
 
 int hd_cli_fork(uint32_t *out, const hd_cli *cli) {

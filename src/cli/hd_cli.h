@@ -56,6 +56,9 @@ int hd_cli_num(hd_hash *out, const hd_cli *cli); /* below 2^256, big-endian */
 int hd_cli_address(hd_address *out, const hd_cli *cli);
 #define HD_CLI_BACKEND_BOTH 100u
 int hd_cli_backend(uint32_t *out, const hd_cli *cli, int is_both_allowed);
+/* hd_cli_ordered_flags: who names a device wants blocks to run there (HD_ORDERED_NEVER_SERIAL),
+   even where serial execution would be sooner done; with auto and host the price decides. */
+uint32_t hd_cli_ordered_flags(uint32_t backend);
 int hd_cli_fork(uint32_t *out, const hd_cli *cli);
 
 /* hd_cli_walk lists the *.json files of all paths in the order given, sorted within each. Prints a

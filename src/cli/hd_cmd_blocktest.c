@@ -214,7 +214,8 @@ static void run_case(suite *su, worker *w, result *r, hd_json test, const char *
         .store = hd_chain_memory_store(memory),
         .exec = {.exec = w->exec,
                  .chunk_cnt = su->is_serial ? 1 : 0,
-                 .ordered_flags = su->is_serial ? 0 : HD_ORDERED_NEVER_SERIAL},
+                 .ordered_flags =
+                     su->is_serial ? 0 : HD_ORDERED_NEVER_SERIAL | HD_ORDERED_DEVICE_ROUNDS},
     };
     hd_err err = hd_chain_open(&c, &options);
     if (err != HD_OK)

@@ -180,6 +180,7 @@ static int open_chain(importer *x) {
     o.exec.exec = x->exec;
     o.exec.pool = x->pool;
     o.exec.chunk_cnt = x->args.is_serial ? 1 : 0;
+    o.exec.ordered_flags = x->args.is_serial ? 0 : hd_cli_ordered_flags(x->args.backend);
     hd_err err = hd_chain_open(&x->chain, &o);
     return err == HD_OK ? HD_EXIT_OK : fail(err, NULL, "opening the chain");
 }

@@ -343,6 +343,8 @@ hd_err hd_replay_run(hd_replay_block *b, hd_replay *r) {
     hd_block_exec_options options = {.exec = r->exec,
                                      .pool = r->pool,
                                      .chunk_cnt = r->o.is_serial ? 1 : 0,
+                                     .ordered_flags =
+                                         r->o.is_serial ? 0 : hd_cli_ordered_flags(r->o.backend),
                                      .flags = HD_BLOCK_EXEC_NO_STATE_ROOT,
                                      .blockhash = give_hash,
                                      .blockhash_ctx = b,

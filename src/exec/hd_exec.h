@@ -48,7 +48,7 @@ typedef struct {
 #define HD_BATCH_KEEP 32u /* results are added; receipts of others than list's stay */
 /* Worlds, envs, txs and data are those of the handle's last run, at the same places and unchanged:
    cuda uses the copy that it has. */
-#define HD_BATCH_SAME 64u
+#define HD_BATCH_SAME 128u
 #define HD_BATCH_UNSORTED 4u     /* cuda: do not group lanes by code and selector (for measuring) */
 #define HD_BATCH_TRACE_MEMORY 8u /* host: steps hold the contents of memory, a copy each */
 

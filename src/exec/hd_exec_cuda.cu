@@ -1124,8 +1124,13 @@ extern "C" hd_err hd_exec_cuda_run(hd_exec_cuda *x, hd_results *out, const hd_ba
     x->kernel_ns = 0;
     x->launch_cnt = 0;
     hd_err err = run_classes(x, out, b, order, order + cnt);
-    if (err != HD_OK)
+    if (err != HD_OK) {
+        /* What still runs uses the buffers, and an allocation that failed must not be taken for a
+           failure of the next launch. The results do not matter: the run has failed. */
         x->up.is_whole = 0;
+        (void)cudaStreamSynchronize(x->stream);
+        (void)cudaGetLastError();
+    }
     out->kernel_ns = x->kernel_ns;
     out->launch_cnt = x->launch_cnt;
     free(order);

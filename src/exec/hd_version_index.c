@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hd_mutation.h"
+
 #define PART_BITS 6u /* enough parts that workers share them evenly */
 #define PART_CNT (1u << PART_BITS)
 #define CHUNK_CNT_MAX 256u /* ranges of transactions that are gathered at once */
 #define CHUNK_TX_MIN 64u
 #define ENTRY_FEE UINT32_MAX
+#define COINBASE_MAX 8u /* whose readers are looked for; of more blocks' fees all are versions */
 
 /* One write: of an account (its difference, or the coinbase's fee) or of a slot. */
 typedef struct {
@@ -38,8 +41,10 @@ struct hd_version_index {
     uint32_t (*counts)[2][PART_CNT];               /* of each chunk; then where each begins */
     uint32_t first[2][PART_CNT], cnt[2][PART_CNT]; /* entries of each part */
     uint32_t chunk_cnt, chunk_tx_cnt;
-    uint32_t with_fees; /* somebody read a coinbase: fees are versions too */
-    uint32_t *found;    /* of each chunk: invalid ones */
+    uint32_t with_fees;                        /* somebody read a coinbase: fees are versions too */
+    const hd_address *coinbases[COINBASE_MAX]; /* of the input's blocks, each once */
+    uint32_t coinbase_cnt;                     /* COINBASE_MAX + 1: they are more */
+    uint32_t *found;                           /* of each chunk: invalid ones */
     room codes, code_bytes, jump_words;
     uint32_t *invalid;
 };
@@ -110,7 +115,7 @@ static int account_is_written(const hd_account_diff *d, uint32_t fork) {
     if (!(d->flags & HD_DIFF_TOUCHED))
         return 0;
     if (fork < HD_FORK_SPURIOUS) /* the touch of 0x03 outlives a revert, and creates nothing */
-        return (d->flags & HD_DIFF_EXISTS) != 0;
+        return HD_KEEPS(HD_MUTATION_TOUCH_OLD) && (d->flags & HD_DIFF_EXISTS) != 0;
     return !(d->flags & HD_DIFF_EXISTED) ||
            (d->nonce == 0 && memcmp(&d->code_hash, &no_code, sizeof(no_code)) == 0);
 }
@@ -178,15 +183,40 @@ static void chunk_range(const hd_version_index *x, size_t chunk, uint32_t *begin
     *end = HD_MIN(*begin + x->chunk_tx_cnt, x->in->tx_cnt);
 }
 
-static int reads_coinbase(const hd_version_input *in, uint32_t t) {
-    const hd_receipt *r = &in->results->receipts[t];
-    const hd_address *coinbase = &in->envs[in->txs[t].env_idx].coinbase;
+static int is_same_address(const hd_address *a, const hd_address *b) {
+    return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+static void find_coinbases(hd_version_index *x) {
+    const hd_version_input *in = x->in;
+    uint32_t env_idx = UINT32_MAX;
+    x->coinbase_cnt = 0;
+    for (uint32_t t = 0; t < in->tx_cnt && x->coinbase_cnt <= COINBASE_MAX; t++) {
+        if (in->txs[t].env_idx == env_idx)
+            continue;
+        env_idx = in->txs[t].env_idx;
+        const hd_address *coinbase = &in->envs[env_idx].coinbase;
+        uint32_t i = 0;
+        while (i < x->coinbase_cnt && !is_same_address(x->coinbases[i], coinbase))
+            i++;
+        if (i < x->coinbase_cnt)
+            continue;
+        if (i < COINBASE_MAX)
+            x->coinbases[i] = coinbase;
+        x->coinbase_cnt++;
+    }
+}
+
+/* Whether it saw a coinbase, be it an earlier block's. */
+static int reads_coinbase(const hd_version_index *x, uint32_t t) {
+    const hd_receipt *r = &x->in->results->receipts[t];
     if (r->status > HD_TX_HALT && r->status < HD_TX_INVALID)
         return 0;
     for (uint32_t i = 0; i < r->account_cnt; i++)
-        if (memcmp(&in->results->accounts[r->account_off + i].addr, coinbase, sizeof(*coinbase)) ==
-            0)
-            return 1;
+        for (uint32_t k = 0; k < x->coinbase_cnt; k++)
+            if (is_same_address(&x->in->results->accounts[r->account_off + i].addr,
+                                x->coinbases[k]))
+                return 1;
     return 0;
 }
 
@@ -197,8 +227,10 @@ static hd_err find_fees(void *ctx, size_t begin, size_t end, uint32_t worker_idx
         uint32_t first, last;
         chunk_range(x, c, &first, &last);
         x->found[c] = 0;
+        if (x->coinbase_cnt > COINBASE_MAX)
+            x->found[c] = 1;
         for (uint32_t t = first; t < last && !x->found[c]; t++)
-            x->found[c] = (uint32_t)reads_coinbase(x->in, t);
+            x->found[c] = (uint32_t)reads_coinbase(x, t);
     }
     return HD_OK;
 }
@@ -258,7 +290,8 @@ static hd_err publish_codes(hd_version_index *x) {
                     memcpy(bytes, code, d->code_sz);
                     memset(bytes + d->code_sz, 0, padded - d->code_sz);
                     memset(jumps, 0, words * 8);
-                    hd_code_mark_jumps(jumps, code, d->code_sz);
+                    if (HD_KEEPS(HD_MUTATION_JUMPS))
+                        hd_code_mark_jumps(jumps, code, d->code_sz);
                     d->reserved = (uint32_t)code_idx | HD_CODE_VERSION;
                 }
                 code_idx++;
@@ -356,12 +389,12 @@ static void version_delete(hd_account_version *v, uint32_t tx) {
 /* EIP-158: what was touched and is empty goes; before it, what was touched is there. */
 static void version_touch(hd_account_version *v, uint32_t tx, uint32_t fork) {
     v->flags |= HD_VERSION_EXISTS;
-    if (fork >= HD_FORK_SPURIOUS && v->nonce == 0 && v->code_ref == 0 &&
-        hd_u256_is_zero(v->balance_wei))
+    if (HD_KEEPS(HD_MUTATION_TOUCH) && fork >= HD_FORK_SPURIOUS && v->nonce == 0 &&
+        v->code_ref == 0 && hd_u256_is_zero(v->balance_wei))
         version_delete(v, tx);
 }
 
-static int writes_slots(const hd_results *res, const hd_receipt *r, uint32_t account_idx) {
+int hd_receipt_has_slots(const hd_results *res, const hd_receipt *r, uint32_t account_idx) {
     for (uint32_t i = 0; i < r->slot_cnt; i++)
         if (res->slots[r->slot_off + i].account_idx == account_idx &&
             (res->slots[r->slot_off + i].flags & HD_DIFF_CHANGED))
@@ -387,12 +420,14 @@ static void version_fold(hd_account_version *v, const hd_version_index *x, const
     }
     /* A deletion of a touched empty account: the values are those of an empty one. */
     v->balance_wei =
-        hd_u256_add(v->balance_wei, hd_u256_sub(d->balance_wei, d->original_balance_wei));
+        HD_KEEPS(HD_MUTATION_SUM)
+            ? hd_u256_add(v->balance_wei, hd_u256_sub(d->balance_wei, d->original_balance_wei))
+            : d->balance_wei;
     if (d->nonce != d->original_nonce)
         v->nonce = d->nonce;
     if (d->flags & HD_DIFF_CODE)
         v->code_ref = d->code_sz ? d->reserved : 0;
-    if (writes_slots(in->results, r, e->idx))
+    if (hd_receipt_has_slots(in->results, r, e->idx))
         v->flags |= HD_VERSION_HAS_STORAGE | HD_VERSION_STORAGE_UNSURE;
     if (d->flags & HD_DIFF_TOUCHED)
         version_touch(v, e->tx, fork);
@@ -535,9 +570,10 @@ hd_err hd_version_index_build(hd_version_index *x, const hd_versions **out,
     x->versions.parts = x->views;
     x->chunk_tx_cnt = HD_MAX(in->tx_cnt / CHUNK_CNT_MAX + 1, CHUNK_TX_MIN);
     x->chunk_cnt = (in->tx_cnt + x->chunk_tx_cnt - 1) / x->chunk_tx_cnt;
+    find_coinbases(x);
     hd_err err = hd_pool_for(x->pool, x->chunk_cnt, 1, find_fees, x);
     x->with_fees = 0;
-    for (uint32_t c = 0; c < x->chunk_cnt; c++)
+    for (uint32_t c = 0; c < x->chunk_cnt && HD_KEEPS(HD_MUTATION_FEES); c++)
         x->with_fees |= x->found[c];
     if (err == HD_OK)
         err = hd_pool_for(x->pool, x->chunk_cnt, 1, count_writes, x);
@@ -571,55 +607,41 @@ hd_err hd_version_index_build(hd_version_index *x, const hd_versions **out,
 
 /* ---- validation ---- */
 
-/* For the proof that tests notice: a build with HD_MUTATION leaves out one kind of read. */
-#ifndef HD_MUTATION
-#define HD_MUTATION 0
-#endif
-enum {
-    MUTATION_NONE,
-    MUTATION_ALL,
-    MUTATION_CODE,
-    MUTATION_NONCE,
-    MUTATION_BALANCE,
-    MUTATION_AT_LEAST,
-    MUTATION_BELOW,
-    MUTATION_EXISTS,
-    MUTATION_STORAGE,
-    MUTATION_SLOT
-};
-#define IS_CHECKED(kind) (HD_MUTATION != MUTATION_ALL && HD_MUTATION != (kind))
+#define IS_CHECKED(kind) (HD_KEEPS(HD_MUTATION_ALL) && HD_KEEPS(kind))
 
 int hd_read_holds(const hd_account_diff *d, const hd_account_read *r, const hd_account_now *now) {
     uint32_t flags = r->flags;
-    if (IS_CHECKED(MUTATION_CODE) &&
+    if (IS_CHECKED(HD_MUTATION_CODE) &&
         memcmp(now->code_hash, &r->code_hash, sizeof(r->code_hash)) != 0)
         return 0;
-    if (IS_CHECKED(MUTATION_NONCE) && (flags & HD_READ_NONCE) && now->nonce != d->original_nonce)
+    if (IS_CHECKED(HD_MUTATION_NONCE) && (flags & HD_READ_NONCE) && now->nonce != d->original_nonce)
         return 0;
-    if (IS_CHECKED(MUTATION_BALANCE) && (flags & HD_READ_BALANCE) &&
+    if (IS_CHECKED(HD_MUTATION_BALANCE) && (flags & HD_READ_BALANCE) &&
         !hd_u256_is_equal(now->balance_wei, d->original_balance_wei))
         return 0;
     /* Bounds are said of balances below 2^255, whose sums do not wrap. */
-    if ((flags & (HD_READ_AT_LEAST | HD_READ_BELOW)) && now->balance_wei.w[3] >> 63)
+    if (HD_KEEPS(HD_MUTATION_ALL) && (flags & (HD_READ_AT_LEAST | HD_READ_BELOW)) &&
+        now->balance_wei.w[3] >> 63)
         return 0;
-    if (IS_CHECKED(MUTATION_AT_LEAST) && (flags & HD_READ_AT_LEAST) &&
+    if (IS_CHECKED(HD_MUTATION_AT_LEAST) && (flags & HD_READ_AT_LEAST) &&
         hd_u256_lt(now->balance_wei, r->at_least_wei))
         return 0;
-    if (IS_CHECKED(MUTATION_BELOW) && (flags & HD_READ_BELOW) &&
+    if (IS_CHECKED(HD_MUTATION_BELOW) && (flags & HD_READ_BELOW) &&
         !hd_u256_lt(now->balance_wei, r->below_wei))
         return 0;
-    if (IS_CHECKED(MUTATION_EXISTS) && (flags & HD_READ_EXISTS) &&
+    if (IS_CHECKED(HD_MUTATION_EXISTS) && (flags & HD_READ_EXISTS) &&
         now->is_there != ((d->flags & HD_DIFF_EXISTED) != 0))
         return 0;
-    return !IS_CHECKED(MUTATION_STORAGE) || !(flags & HD_READ_STORAGE) ||
+    return !IS_CHECKED(HD_MUTATION_STORAGE) || !(flags & HD_READ_STORAGE) ||
            now->has_storage == ((flags & HD_READ_HAD_STORAGE) != 0);
 }
 
 int hd_slot_holds(const hd_slot_diff *d, hd_u256 now) {
-    return !IS_CHECKED(MUTATION_SLOT) || hd_u256_is_equal(now, d->original);
+    return !IS_CHECKED(HD_MUTATION_SLOT) || hd_u256_is_equal(now, d->original);
 }
 
-void hd_account_settle(hd_account_diff *d, const hd_account_now *now, uint32_t fork) {
+void hd_account_settle(hd_account_diff *d, const hd_account_now *now, int has_slots,
+                       uint32_t fork) {
     uint32_t written = HD_DIFF_CHANGED | HD_DIFF_DESTROYED;
     if (fork >= HD_FORK_SPURIOUS || (d->flags & HD_DIFF_EXISTS))
         written |= HD_DIFF_TOUCHED;
@@ -630,6 +652,7 @@ void hd_account_settle(hd_account_diff *d, const hd_account_now *now, uint32_t f
     if (!is_nonce_written)
         d->nonce = now->nonce;
     d->original_nonce = now->nonce;
+    d->reserved = 0;
     d->flags &= ~(HD_DIFF_EXISTED | HD_DIFF_DELETED);
     if (now->is_there)
         d->flags |= HD_DIFF_EXISTED;
@@ -641,11 +664,13 @@ void hd_account_settle(hd_account_diff *d, const hd_account_now *now, uint32_t f
         ((d->flags & HD_DIFF_TOUCHED) && fork >= HD_FORK_SPURIOUS && is_empty)) {
         d->flags &= ~(HD_DIFF_CHANGED | HD_DIFF_CODE);
         if (now->is_there)
-            d->flags |= HD_DIFF_DELETED | HD_DIFF_CHANGED;
-    } else if (!now->is_there || !hd_u256_is_equal(d->balance_wei, d->original_balance_wei) ||
-               d->nonce != d->original_nonce) {
-        d->flags |= HD_DIFF_CHANGED;
+            d->flags |= HD_DIFF_DELETED | HD_DIFF_CHANGED | HD_DIFF_EXISTS;
+        return;
     }
+    d->flags &= ~HD_DIFF_CHANGED;
+    if (!now->is_there || !hd_u256_is_equal(d->balance_wei, d->original_balance_wei) ||
+        d->nonce != d->original_nonce || (d->flags & HD_DIFF_CODE) || has_slots)
+        d->flags |= HD_DIFF_CHANGED | HD_DIFF_EXISTS;
 }
 
 static void now_of_version(hd_account_now *now, const hd_version_index *x,
@@ -681,7 +706,10 @@ static int tx_holds(const hd_version_index *x, uint32_t t) {
         hd_account_version world;
         if (!v) {
             /* What ran against the world saw the world, but for a sender that was assumed. */
-            if (!in->is_late[t] && memcmp(&d->addr, &in->txs[t].sender, sizeof(d->addr)) != 0)
+            int is_assumed = HD_KEEPS(HD_MUTATION_ASSUMED) &&
+                             memcmp(&d->addr, &in->txs[t].sender, sizeof(d->addr)) == 0;
+            int is_late = HD_KEEPS(HD_MUTATION_LATE) && in->is_late[t];
+            if (!is_late && !is_assumed)
                 continue;
             world = version_of_world(in->world, addr);
             v = &world;
@@ -704,7 +732,7 @@ static int tx_holds(const hd_version_index *x, uint32_t t) {
         if (v && v->tx + 1 > wiped) {
             now = v->value;
         } else if (!wiped) {
-            if (!in->is_late[t])
+            if (!HD_KEEPS(HD_MUTATION_LATE) || !in->is_late[t])
                 continue;
             const hd_world_account *w = world_account(in->world, addr);
             if (w)
@@ -771,7 +799,8 @@ static hd_err settle_chunks(void *ctx, size_t begin, size_t end, uint32_t worker
                     v = &world;
                 }
                 now_of_version(&now, x, v);
-                hd_account_settle(d, &now, in->envs[in->txs[t].env_idx].fork);
+                hd_account_settle(d, &now, hd_receipt_has_slots(in->results, r, i),
+                                  in->envs[in->txs[t].env_idx].fork);
             }
         }
     }
@@ -818,23 +847,29 @@ hd_err hd_version_index_commit(hd_version_index *x, hd_state *s, const hd_versio
             const hd_account_version *owner =
                 hd_versions_account_find(&x->versions, key->addr, UINT32_MAX);
             hd_address addr;
-            if (owner && owner->wiped >= v->tx + 1)
+            if (HD_KEEPS(HD_MUTATION_WIPED_COMMIT) && owner && owner->wiped >= v->tx + 1)
                 continue;
             hd_addr_to_wire(&addr, key->addr);
             err = hd_state_set_slot(s, &addr, key->key, v->value);
         }
     }
-    /* Nobody read the coinbases: their fees are sums. */
+    /* Nobody read the coinbases: their fees are sums. The first fee enters alone: where it is
+       nothing it may delete the account (EIP-158), which the sum would hide. */
     for (uint32_t t = 0; err == HD_OK && !x->with_fees && t < in->tx_cnt;) {
         const hd_env *env = &in->envs[in->txs[t].env_idx];
         uint32_t env_idx = in->txs[t].env_idx, any = 0;
         hd_u256 sum = hd_u256_zero();
-        for (; t < in->tx_cnt && in->txs[t].env_idx == env_idx; t++)
-            if (fee_is_written(&in->results->receipts[t])) {
-                sum = hd_u256_add(sum, in->results->receipts[t].fee_wei);
-                any = 1;
+        for (; err == HD_OK && t < in->tx_cnt && in->txs[t].env_idx == env_idx; t++) {
+            if (!fee_is_written(&in->results->receipts[t]))
+                continue;
+            sum = hd_u256_add(sum, in->results->receipts[t].fee_wei);
+            if (!any) {
+                err = hd_state_add_balance(s, &env->coinbase, sum, env->fork);
+                sum = hd_u256_zero();
             }
-        if (any)
+            any = 1;
+        }
+        if (err == HD_OK && !hd_u256_is_zero(sum))
             err = hd_state_add_balance(s, &env->coinbase, sum, env->fork);
     }
     return err;
