@@ -489,6 +489,9 @@ HD_NOINL int hd_pipe_read_holds(const hd_account_diff *d, const hd_account_read 
         return 0;
     if ((flags & HD_READ_BALANCE) && !hd_u256_is_equal(now->balance_wei, d->original_balance_wei))
         return 0;
+    /* Bounds are said of balances below 2^255, whose sums do not wrap. */
+    if ((flags & (HD_READ_AT_LEAST | HD_READ_BELOW)) && now->balance_wei.w[3] >> 63)
+        return 0;
     if ((flags & HD_READ_AT_LEAST) && hd_u256_lt(now->balance_wei, r->at_least_wei))
         return 0;
     if ((flags & HD_READ_BELOW) && !hd_u256_lt(now->balance_wei, r->below_wei))
