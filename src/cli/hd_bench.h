@@ -67,6 +67,10 @@ hd_err hd_bench_blocks(hd_msg *msg, const hd_bench_options *o, const char *filte
 hd_err hd_bench_workload(hd_msg *msg, const hd_bench_options *o, uint32_t kind);
 /* The state root after blocks of token transfers (hd_bench_trie.c). n of its rows counts leaves. */
 hd_err hd_bench_trie(hd_msg *msg, const hd_bench_options *o);
+/* Blocks of signed token transfers from raw bytes to receipts and state root, or those whose name
+   is filter. Four rows each: execution alone, then with conflicts, signatures, roots and receipts.
+   Every block is compared with the host's execution. HD_ERR_ABSENT: no such block or backend. */
+hd_err hd_bench_pipeline(hd_msg *msg, const hd_bench_options *o, const char *filter);
 /* Signature recovery, of valid items and of a mix; every item (of large batches, one in 16) is
    checked by libsecp256k1 first. */
 hd_err hd_bench_recover(hd_msg *msg, const hd_bench_options *o);

@@ -157,6 +157,7 @@ static int list(void) {
     printf("%-14s %s\n", "evm", "the public evm-benchmarks, one program at a time");
     printf("%-14s %s\n", "trie", "the state root after a block of transfers; n counts leaves");
     printf("%-14s %s\n", "recover", "addresses from signatures (n signatures, not transactions)");
+    printf("%-14s %s\n", "pipeline", "signed transfers from raw bytes to receipts and root");
     printf("%-14s %s\n", "blocks", "blocks of a gigagas: serial, parallel, independent copies");
     for (uint32_t k = 0; k < HD_WORKLOAD_CNT; k++)
         printf("%-14s %s\n", hd_workload_name(k), hd_workload_text(k));
@@ -180,6 +181,7 @@ int hd_bench_csv_open(FILE **out, const char *command, const char *path) {
 static int is_name(const char *name) {
     return strcmp(name, "all") == 0 || strcmp(name, "evm") == 0 || strncmp(name, "evm:", 4) == 0 ||
            strcmp(name, "trie") == 0 || strcmp(name, "recover") == 0 ||
+           strcmp(name, "pipeline") == 0 || strncmp(name, "pipeline:", 9) == 0 ||
            strcmp(name, "blocks") == 0 || strncmp(name, "blocks:", 7) == 0 ||
            hd_workload_find(name) < HD_WORKLOAD_CNT;
 }
@@ -195,6 +197,8 @@ static int bench_one(const hd_bench_options *o, const char *name) {
         err = hd_bench_trie(&msg, o);
     else if (strcmp(name, "recover") == 0)
         err = hd_bench_recover(&msg, o);
+    else if (strncmp(name, "pipeline", 8) == 0)
+        err = hd_bench_pipeline(&msg, o, name[8] == ':' ? name + 9 : NULL);
     else if (strncmp(name, "blocks", 6) == 0)
         err = hd_bench_blocks(&msg, o, name[6] == ':' ? name + 7 : NULL);
     else

@@ -6,6 +6,7 @@
 
 #include "base/hd_rlp.h"
 #include "crypto/hd_keccak.h"
+#include "evm/hd_tx_admit.h"
 
 /* ---- decoding ---- */
 
@@ -262,16 +263,12 @@ static hd_err read_payload(hd_tx *tx, hd_buf *data, reader *rd) {
 }
 
 void hd_tx_split_v(hd_tx *tx, hd_tx_envelope *envelope) {
-    uint64_t v = envelope->v.w[0];
-    int is_small = hd_u256_fits_u64(envelope->v);
-    if (tx->type == HD_TX_LEGACY && !(is_small && (v <= 1 || v == 27 || v == 28))) {
+    hd_tx_signed g = {.v = envelope->v, .chain_id = envelope->chain_id, .type = tx->type};
+    hd_tx_split(&g);
+    if (g.is_protected)
         envelope->flags |= HD_TX_ENVELOPE_PROTECTED;
-        envelope->chain_id = hd_u256_shr_bits(hd_u256_sub(envelope->v, hd_u256_from_u64(35)), 1);
-        /* A v below 35 that is none of the above has no chain id; go-ethereum wraps at 64 bits. */
-        if (is_small)
-            envelope->chain_id = hd_u256_from_u64((v - 35) / 2);
-    }
-    tx->chain_id = hd_u256_fits_u64(envelope->chain_id) ? envelope->chain_id.w[0] : UINT64_MAX;
+    envelope->chain_id = g.chain_id;
+    tx->chain_id = hd_u256_fits_u64(g.chain_id) ? g.chain_id.w[0] : UINT64_MAX;
 }
 
 /* signing_hash hashes the decoded bytes that were signed: the list's items before the signature,

@@ -11,13 +11,8 @@
 #include "base/hd_rlp.h"
 #include "crypto/hd_keccak.h"
 #include "evm/hd_decimal.h"
+#include "evm/hd_tx_admit.h"
 #include "evm/hd_tx_recover.h"
-
-/* Half the group order: a transaction's s may not exceed it from Homestead on (EIP-2). */
-static hd_u256 half_order(void) {
-    return hd_u256_make(0x7fffffffffffffffull, 0xffffffffffffffffull, 0x5d576e7357a4501dull,
-                        0xdfe92f46681b20a0ull);
-}
 
 static pthread_once_t context_once = PTHREAD_ONCE_INIT;
 static secp256k1_context *context_signing; /* lives as long as the process; read-only when built */
@@ -71,7 +66,7 @@ void hd_tx_auth_recover(hd_auth *auth, const hd_auth_sig *sig) {
     auth->authority = (hd_address){{0}};
     auth->flags &= ~HD_AUTH_SIGNER;
     if (!hd_u256_fits_u64(sig->y_parity) || sig->y_parity.w[0] > 1 ||
-        hd_u256_lt(half_order(), sig->s))
+        hd_u256_lt(hd_admit_half_order(), sig->s))
         return;
     uint8_t mem[96], id[32];
     hd_buf buf;
@@ -118,42 +113,27 @@ hd_err hd_tx_sign(hd_tx *tx, hd_tx_envelope *envelope, const uint8_t *data,
     return hd_tx_rehash(envelope, tx, data);
 }
 
-static uint32_t refuse(hd_msg *msg, uint32_t status, const char *text) {
-    hd_msg_set(msg, "%s", text);
-    return status;
-}
-
 uint32_t hd_tx_signature(uint32_t *y_parity, hd_msg *msg, const hd_tx *tx,
                          const hd_tx_envelope *envelope, uint32_t fork, uint64_t chain_id) {
-    const char *bad = "invalid transaction v, r, s values";
-    if (!hd_tx_type_is_active(tx->type, fork))
-        return refuse(msg, HD_TX_INVALID_TYPE, "transaction type not supported");
-    int has_chain_id =
-        tx->type != HD_TX_LEGACY ||
-        (fork >= HD_FORK_SPURIOUS && (envelope->flags & HD_TX_ENVELOPE_PROTECTED) != 0);
-    if (has_chain_id && !hd_u256_is_equal(envelope->chain_id, hd_u256_from_u64(chain_id))) {
-        char digits[HD_DECIMAL_SZ];
+    hd_tx_signed g = {envelope->v,
+                      envelope->r,
+                      envelope->s,
+                      envelope->chain_id,
+                      (envelope->flags & HD_TX_ENVELOPE_PROTECTED) != 0,
+                      tx->type};
+    uint32_t status =
+        hd_tx_signed_check(y_parity, &g, hd_tx_type_is_active(tx->type, fork), fork, chain_id);
+    char digits[HD_DECIMAL_SZ];
+    switch (status) {
+    case HD_TX_SUCCESS: break;
+    case HD_TX_INVALID_TYPE: hd_msg_set(msg, "transaction type not supported"); break;
+    case HD_TX_INVALID_CHAIN_ID:
         hd_msg_set(msg, "invalid chain id for signer: have %s want %" PRIu64,
                    hd_decimal(digits, envelope->chain_id), chain_id);
-        return HD_TX_INVALID_CHAIN_ID;
+        break;
+    default: hd_msg_set(msg, "invalid transaction v, r, s values"); break;
     }
-    uint64_t base = 0;
-    if (tx->type == HD_TX_LEGACY)
-        base = has_chain_id ? 35 : 27;
-    hd_u256 parity = envelope->v;
-    if (tx->type == HD_TX_LEGACY && has_chain_id)
-        parity = hd_u256_sub(parity, hd_u256_shl_bits(envelope->chain_id, 1));
-    if (hd_u256_sub_borrow(&parity, parity, hd_u256_from_u64(base)) != 0 ||
-        !hd_u256_fits_u64(parity) || parity.w[0] > 1)
-        return refuse(msg, HD_TX_INVALID_SIGNATURE, bad);
-    if (fork >= HD_FORK_HOMESTEAD && hd_u256_lt(half_order(), envelope->s))
-        return refuse(msg, HD_TX_INVALID_SIGNATURE, bad);
-    hd_u256 order = hd_u256_add(hd_u256_shl_bits(half_order(), 1), hd_u256_from_u64(1));
-    if (hd_u256_is_zero(envelope->r) || hd_u256_is_zero(envelope->s) ||
-        !hd_u256_lt(envelope->r, order) || !hd_u256_lt(envelope->s, order))
-        return refuse(msg, HD_TX_INVALID_SIGNATURE, bad);
-    *y_parity = (uint32_t)parity.w[0];
-    return HD_TX_SUCCESS;
+    return status;
 }
 
 void hd_tx_recover(uint32_t *status, hd_tx *tx, hd_msg *msg, const hd_tx_envelope *envelope,
@@ -161,6 +141,8 @@ void hd_tx_recover(uint32_t *status, hd_tx *tx, hd_msg *msg, const hd_tx_envelop
     uint32_t y_parity = 0;
     *status = hd_tx_signature(&y_parity, msg, tx, envelope, fork, chain_id);
     if (*status == HD_TX_SUCCESS && hd_ecdsa_recover(&tx->sender, &envelope->signing_hash,
-                                                     envelope->r, envelope->s, y_parity) != HD_OK)
-        *status = refuse(msg, HD_TX_INVALID_SIGNATURE, HD_TX_NO_KEY_TEXT);
+                                                     envelope->r, envelope->s, y_parity) != HD_OK) {
+        hd_msg_set(msg, HD_TX_NO_KEY_TEXT);
+        *status = HD_TX_INVALID_SIGNATURE;
+    }
 }

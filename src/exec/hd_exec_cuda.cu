@@ -194,6 +194,8 @@ typedef struct {
     hd_log_entry *logs;
     uint8_t *bytes;
     const offsets *off;
+    const uint32_t *lane_tx; /* receipts are in the transactions' order; NULL: in the lanes' */
+    offsets base;            /* what stands in the arrays already */
 } export_args;
 
 static __global__ void __launch_bounds__(BLOCK_SZ)
@@ -204,15 +206,15 @@ static __global__ void __launch_bounds__(BLOCK_SZ)
     hd_vm vm;
     wave_bind(&vm, &w, lane);
     lane_load(&vm);
-    hd_receipt *r = &e.receipts[lane];
+    hd_receipt *r = &e.receipts[e.lane_tx ? e.lane_tx[lane] : lane];
     if (vm.s.stop != HD_STOP_DONE) { /* ran out of its class: another wave reports it */
         r->status = HD_TX_PENDING;
         return;
     }
-    r->account_off = e.off[lane].account;
-    r->slot_off = e.off[lane].slot;
-    r->log_off = e.off[lane].log;
-    r->output_off = e.off[lane].byte;
+    r->account_off = e.base.account + e.off[lane].account;
+    r->slot_off = e.base.slot + e.off[lane].slot;
+    r->log_off = e.base.log + e.off[lane].log;
+    r->output_off = e.base.byte + e.off[lane].byte;
     lane_export(r, e.accounts, e.reads, e.slots, e.logs, e.bytes, &vm, w.export_flags);
 }
 
@@ -277,9 +279,12 @@ enum {
     B_CNT
 };
 
-/* Where the parts of a batch lie in B_UP, and which batch that is. */
+/* Where the parts of a batch lie on the device, and which batch that is. */
 typedef struct {
-    uint64_t worlds, envs, txs, data; /* offsets */
+    const hd_world *worlds;
+    const hd_env *envs;
+    const hd_tx *txs;
+    const uint8_t *data;
     hd_batch of;
     int is_whole; /* the copy was made and the device has not failed since */
 } upload;
@@ -292,6 +297,8 @@ struct hd_exec_cuda {
     hd_lane_class classes[CLASS_CNT];
     buffer buf[B_CNT];
     upload up;
+    hd_cuda_results
+        *resident; /* results of the present run stay on the device; NULL: they do not */
     uint64_t kernel_ns;
     uint32_t launch_cnt;
     hd_trace_cuda *trace; /* made when first asked for */
@@ -488,10 +495,10 @@ static hd_err upload_batch(hd_exec_cuda *x, const hd_batch *b) {
     if (is_uploaded(u, b))
         return HD_OK;
     u->is_whole = 0;
-    u->worlds = place(&at, (uint64_t)b->world_cnt * sizeof(hd_world));
-    u->envs = place(&at, (uint64_t)b->env_cnt * sizeof(hd_env));
-    u->txs = place(&at, (uint64_t)b->tx_cnt * sizeof(hd_tx));
-    u->data = place(&at, b->data_sz + 64);
+    uint64_t world_off = place(&at, (uint64_t)b->world_cnt * sizeof(hd_world));
+    uint64_t env_off = place(&at, (uint64_t)b->env_cnt * sizeof(hd_env));
+    uint64_t tx_off = place(&at, (uint64_t)b->tx_cnt * sizeof(hd_tx));
+    uint64_t data_off = place(&at, b->data_sz + 64);
     uint64_t worlds_at = at;
     for (uint32_t i = 0; i < b->world_cnt; i++) {
         const hd_world *w = &b->worlds[i];
@@ -507,11 +514,15 @@ static hd_err upload_batch(hd_exec_cuda *x, const hd_batch *b) {
     RET(buffer_reserve(&x->buf[B_STAGE], at));
     RET(buffer_reserve(&x->buf[B_UP], at));
     uint8_t *h = x->buf[B_STAGE].p, *d = x->buf[B_UP].p;
-    memcpy(h + u->envs, b->envs, (size_t)b->env_cnt * sizeof(hd_env));
-    memcpy(h + u->txs, b->txs, (size_t)b->tx_cnt * sizeof(hd_tx));
+    u->worlds = (const hd_world *)(d + world_off);
+    u->envs = (const hd_env *)(d + env_off);
+    u->txs = (const hd_tx *)(d + tx_off);
+    u->data = d + data_off;
+    memcpy(h + env_off, b->envs, (size_t)b->env_cnt * sizeof(hd_env));
+    memcpy(h + tx_off, b->txs, (size_t)b->tx_cnt * sizeof(hd_tx));
     if (b->data_sz)
-        memcpy(h + u->data, b->data, b->data_sz);
-    memset(h + u->data + b->data_sz, 0, 64);
+        memcpy(h + data_off, b->data, b->data_sz);
+    memset(h + data_off + b->data_sz, 0, 64);
     at = worlds_at;
     for (uint32_t i = 0; i < b->world_cnt; i++) {
         const hd_world *w = &b->worlds[i];
@@ -534,7 +545,7 @@ static hd_err upload_batch(hd_exec_cuda *x, const hd_batch *b) {
         PUT(code_bytes, const uint8_t *, bytes);
         PUT(jump_words, const uint64_t *, words * 8);
 #undef PUT
-        memcpy(h + u->worlds + (size_t)i * sizeof(hd_world), &v, sizeof(v));
+        memcpy(h + world_off + (size_t)i * sizeof(hd_world), &v, sizeof(v));
     }
     CK(cudaMemcpyAsync(d, h, at, cudaMemcpyHostToDevice, x->stream));
     u->of = *b;
@@ -667,7 +678,8 @@ static hd_err serve_blockhashes(hd_exec_cuda *x, const wave_args *w, const hd_ba
         memcpy(h + (size_t)i * 8, &records[i].number, 8);
         err = b->blockhash
                   ? b->blockhash(b->blockhash_ctx, &hash,
-                                 b->txs[lane_tx[records[i].lane]].world_idx, records[i].number)
+                                 x->resident ? 0 : b->txs[lane_tx[records[i].lane]].world_idx,
+                                 records[i].number)
                   : HD_ERR_ABSENT;
         if (err == HD_OK)
             memcpy(h + (size_t)cnt * 8 + (size_t)i * 32, &hash, 32);
@@ -709,6 +721,7 @@ static void receipt_unfinished(hd_receipt *r, uint32_t status, uint64_t work) {
 /* ---- one wave ---- */
 static hd_err wave_export_down(hd_exec_cuda *x, hd_results *out, const wave_args *w,
                                const uint32_t *lane_tx);
+static hd_err wave_export_resident(hd_exec_cuda *x, const wave_args *w);
 
 /* One launch of the interpreter; the records of lanes that stopped come to records_host + 256. */
 static hd_err launch_step(hd_exec_cuda *x, const wave_args *w, const uint32_t *dev_list,
@@ -823,17 +836,15 @@ static hd_err wave_run(hd_exec_cuda *x, hd_results *out, const hd_batch *b, wave
     }
     free(list);
     if (err == HD_OK)
-        err = wave_export_down(x, out, w, lane_tx);
+        err = x->resident ? wave_export_resident(x, w) : wave_export_down(x, out, w, lane_tx);
     return err;
 }
 
-/* Exports the finished lanes of a wave and copies what they left. */
-static hd_err wave_export_down(hd_exec_cuda *x, hd_results *out, const wave_args *w,
-                               const uint32_t *lane_tx) {
+/* Offsets of each lane's part in the export, on the device, and their sums. */
+static hd_err export_offsets(hd_exec_cuda *x, offsets **out, offsets *sum, const wave_args *w) {
     uint32_t cnt = w->lane_cnt;
     size_t temp_sz = 0;
-    offsets zero = {0, 0, 0, 0}, sum;
-    export_args e;
+    offsets zero = {0, 0, 0, 0};
     RET(buffer_reserve(&x->buf[B_OFFSETS], ((size_t)cnt + 1) * sizeof(offsets)));
     offsets *off = (offsets *)x->buf[B_OFFSETS].p;
     CK(cub::DeviceScan::ExclusiveScan(NULL, temp_sz, off, off, offsets_sum(), zero, (int)cnt + 1,
@@ -845,7 +856,75 @@ static hd_err wave_export_down(hd_exec_cuda *x, hd_results *out, const wave_args
     CK(cub::DeviceScan::ExclusiveScan(x->buf[B_TEMP].p, temp_sz, off, off, offsets_sum(), zero,
                                       (int)cnt + 1, x->stream));
     RET(time_end(x));
-    CK(cudaMemcpy(&sum, off + cnt, sizeof(sum), cudaMemcpyDeviceToHost));
+    CK(cudaMemcpy(sum, off + cnt, sizeof(*sum), cudaMemcpyDeviceToHost));
+    *out = off;
+    return HD_OK;
+}
+
+/* An array of the device with room for more; what is there stays. */
+static hd_err array_reserve(hd_exec_cuda *x, void **p, uint64_t *cap, uint64_t cnt, uint64_t more,
+                            size_t elem_sz) {
+    if (cnt + more <= *cap && *p)
+        return HD_OK;
+    uint64_t next = cnt + more + (cnt + more) / 4 + 64;
+    void *q;
+    CK(cudaMalloc(&q, next * elem_sz));
+    if (cnt)
+        CK(cudaMemcpyAsync(q, *p, cnt * elem_sz, cudaMemcpyDeviceToDevice, x->stream));
+    CK(cudaStreamSynchronize(x->stream));
+    CK(cudaFree(*p));
+    *p = q;
+    *cap = next;
+    return HD_OK;
+}
+
+/* The same into arrays on the device, behind what is there. */
+static hd_err wave_export_resident(hd_exec_cuda *x, const wave_args *w) {
+    hd_cuda_results *o = x->resident;
+    export_args e;
+    offsets *off, sum;
+    RET(export_offsets(x, &off, &sum, w));
+    uint64_t read_cap = o->read_cap;
+    RET(array_reserve(x, (void **)&o->accounts, &o->account_cap, o->account_cnt, sum.account,
+                      sizeof(*o->accounts)));
+    RET(array_reserve(x, (void **)&o->reads, &read_cap, o->account_cnt, sum.account,
+                      sizeof(*o->reads)));
+    o->read_cap = read_cap;
+    RET(array_reserve(x, (void **)&o->slots, &o->slot_cap, o->slot_cnt, sum.slot,
+                      sizeof(*o->slots)));
+    RET(array_reserve(x, (void **)&o->logs, &o->log_cap, o->log_cnt, sum.log, sizeof(*o->logs)));
+    RET(array_reserve(x, (void **)&o->bytes, &o->bytes_cap, o->bytes_sz, sum.byte, 1));
+    e.receipts = o->receipts;
+    e.accounts = o->accounts;
+    e.reads = o->reads;
+    e.slots = o->slots;
+    e.logs = o->logs;
+    e.bytes = o->bytes;
+    e.off = off;
+    e.lane_tx = w->lane_tx;
+    e.base.account = o->account_cnt;
+    e.base.slot = o->slot_cnt;
+    e.base.log = o->log_cnt;
+    e.base.byte = o->bytes_sz;
+    RET(time_begin(x));
+    wave_export<<<grid(w->lane_cnt), BLOCK_SZ, 0, x->stream>>>(*w, e);
+    x->launch_cnt += 2;
+    RET(time_end(x));
+    o->account_cnt += sum.account;
+    o->slot_cnt += sum.slot;
+    o->log_cnt += sum.log;
+    o->bytes_sz += sum.byte;
+    return HD_OK;
+}
+
+/* Exports the finished lanes of a wave and copies what they left. */
+static hd_err wave_export_down(hd_exec_cuda *x, hd_results *out, const wave_args *w,
+                               const uint32_t *lane_tx) {
+    uint32_t cnt = w->lane_cnt;
+    offsets *off, sum;
+    export_args e;
+    memset(&e, 0, sizeof(e));
+    RET(export_offsets(x, &off, &sum, w));
     uint64_t total[4] = {sum.account, sum.slot, sum.log, sum.byte};
     uint64_t at = 0;
     uint64_t accounts_at = place(&at, total[0] * sizeof(hd_account_diff));
@@ -918,7 +997,6 @@ static uint32_t batch_run_cnt(const hd_batch *b) { return b->list ? b->list_cnt 
 static hd_err order_lanes(hd_exec_cuda *x, uint32_t *host_order, const hd_batch *b,
                           const upload *u) {
     uint32_t n = batch_run_cnt(b);
-    uint8_t *d = x->buf[B_UP].p;
     RET(buffer_reserve(&x->buf[B_ORDER], (size_t)n * 4));
     for (uint32_t i = 0; i < n; i++)
         host_order[i] = b->list ? b->list[i] : i;
@@ -936,9 +1014,8 @@ static hd_err order_lanes(hd_exec_cuda *x, uint32_t *host_order, const hd_batch 
     if (b->list)
         CK(cudaMemcpyAsync(idx, host_order, (size_t)n * 4, cudaMemcpyHostToDevice, x->stream));
     RET(time_begin(x));
-    sort_keys<<<grid(n), BLOCK_SZ, 0, x->stream>>>(keys, idx, flag, (const hd_tx *)(d + u->txs),
-                                                   (const hd_world *)(d + u->worlds), d + u->data,
-                                                   n, b->list != NULL);
+    sort_keys<<<grid(n), BLOCK_SZ, 0, x->stream>>>(keys, idx, flag, u->txs, u->worlds, u->data, n,
+                                                   b->list != NULL);
     x->launch_cnt++;
     RET(time_end(x));
     CK(cudaMemcpy(&is_mixed, flag, 4, cudaMemcpyDeviceToHost));
@@ -978,19 +1055,27 @@ static hd_err run_classes(hd_exec_cuda *x, hd_results *out, const hd_batch *b, u
     const upload *u = &x->up;
     const hd_versions *versions;
     uint32_t cnt = batch_run_cnt(b), next_cnt;
-    RET(upload_batch(x, b));
-    RET(upload_versions(x, &versions, b->versions));
+    if (x->resident) {
+        x->up.worlds = b->worlds;
+        x->up.envs = b->envs;
+        x->up.txs = b->txs;
+        x->up.data = b->data;
+        x->up.is_whole = 0;
+        versions = b->versions;
+    } else {
+        RET(upload_batch(x, b));
+        RET(upload_versions(x, &versions, b->versions));
+    }
     RET(order_lanes(x, order, b, u));
-    uint8_t *d = x->buf[B_UP].p;
     /* A traced transaction must not begin twice. */
     uint32_t first = x->trace_fn ? class_after(x, 0, 1) : 0;
     for (uint32_t c = first; c < CLASS_CNT && cnt; c = class_after(x, c, cnt)) {
         wave_args w;
         memset(&w, 0, sizeof(w));
-        w.worlds = (const hd_world *)(d + u->worlds);
-        w.envs = (const hd_env *)(d + u->envs);
-        w.txs = (const hd_tx *)(d + u->txs);
-        w.data = d + u->data;
+        w.worlds = u->worlds;
+        w.envs = u->envs;
+        w.txs = u->txs;
+        w.data = u->data;
         w.cls = x->classes[c];
         w.tile_sz = class_tile_sz(&w.cls);
         w.export_flags = b->flags;
@@ -1050,6 +1135,38 @@ extern "C" hd_err hd_exec_cuda_run(hd_exec_cuda *x, hd_results *out, const hd_ba
     out->launch_cnt = x->launch_cnt;
     free(order);
     return err;
+}
+
+extern "C" void *hd_exec_cuda_stream(hd_exec_cuda *x) { return x->stream; }
+
+extern "C" hd_err hd_exec_cuda_run_resident(hd_exec_cuda *x, hd_cuda_results *out,
+                                            const hd_batch *b) {
+    hd_results unfinished; /* receipts of those that nothing could be done for */
+    memset(&unfinished, 0, sizeof(unfinished));
+    if (!(b->flags & HD_BATCH_KEEP)) {
+        out->account_cnt = out->slot_cnt = out->log_cnt = out->bytes_sz = 0;
+        RET(array_reserve(x, (void **)&out->receipts, &out->receipt_cap, 0, b->tx_cnt,
+                          sizeof(hd_receipt)));
+    }
+    unfinished.receipts = (hd_receipt *)calloc(b->tx_cnt, sizeof(hd_receipt));
+    if (!unfinished.receipts)
+        return HD_ERR_NOMEM;
+    x->resident = out;
+    hd_err err = hd_exec_cuda_run(x, &unfinished, b);
+    x->resident = NULL;
+    out->kernel_ns = unfinished.kernel_ns;
+    free(unfinished.receipts);
+    return err;
+}
+
+extern "C" void hd_exec_cuda_results_free(hd_cuda_results *r) {
+    cudaFree(r->receipts);
+    cudaFree(r->accounts);
+    cudaFree(r->reads);
+    cudaFree(r->slots);
+    cudaFree(r->logs);
+    cudaFree(r->bytes);
+    memset(r, 0, sizeof(*r));
 }
 
 extern "C" hd_err hd_exec_cuda_trace(hd_exec_cuda *x, hd_results *out, const hd_batch *b,

@@ -422,7 +422,7 @@ static hd_err hash_all(hd_forest_cuda *x) {
 /* All but what lasts: the slabs' counts, which lie first. */
 static hd_err batch_reset(hd_forest_cuda *x) {
     size_t off = offsetof(hd_forest_counters, list_cnt);
-    CK(cudaMemsetAsync((uint8_t *)x->f.n + off, 0, sizeof *x->f.n - off, 0));
+    CK(cudaMemsetAsync((uint8_t *)x->f.n + off, 0, sizeof *x->f.n - off, x->stream));
     return HD_OK;
 }
 

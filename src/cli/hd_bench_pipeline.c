@@ -1,0 +1,317 @@
+/* hd_bench_pipeline.c - blocks of signed token transfers from raw bytes to receipts and state root,
+   by the pipeline; every block is compared with the host's own execution. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hd_clock.h"
+#include "base/hd_threads.h"
+#include "cli/hd_bench.h"
+#include "crypto/hd_keccak.h"
+#include "evm/hd_tx_codec.h"
+#include "exec/hd_pipeline.h"
+#include "exec/hd_pipeline_serial.h"
+#include "exec/hd_workload.h"
+
+#define N_HOST 2000u
+#define N_CUDA 1000000u
+#define GWEI 1000000000u
+#define DATA_SZ 68u  /* selector and two words */
+#define RAW_MAX 256u /* bytes of one signed transfer */
+#define CALL_GAS 70000u
+#define BLOCK_CNT_MAX 64u
+
+enum { TO_OWN, TO_HOT, TO_ANYONE, KIND_CNT };
+static const char *const kind_names[KIND_CNT] = {"erc20", "erc20-hot30", "erc20-random"};
+
+typedef struct {
+    const hd_bench_options *o;
+    hd_pipeline *p;
+    hd_pool *pool;
+    hd_state *state;
+    hd_address *accounts;
+    uint8_t *packed; /* RAW_MAX bytes a transaction */
+    uint32_t *sizes;
+    uint8_t *raw; /* pinned */
+    uint64_t *off;
+    size_t raw_cap;
+    hd_address token;
+    hd_env env;
+    uint64_t nonce; /* of every account in the block that is made */
+    uint32_t kind;
+    uint32_t account_cnt;
+    uint32_t tx_cnt;
+    uint32_t threads;
+} job;
+
+static void secret_of(uint8_t secret[32], uint64_t seed, uint32_t idx) {
+    uint8_t in[16];
+    hd_store_be64(in, seed);
+    hd_store_be64(in + 8, idx);
+    hd_keccak256(secret, in, sizeof(in));
+    secret[0] = 0; /* below the group order */
+}
+
+static hd_u256 balance_key(const hd_address *a) {
+    uint8_t in[64] = {0}, out[32];
+    memcpy(in + 12, a->b, sizeof(a->b)); /* mapping at slot 0 */
+    hd_keccak256(out, in, sizeof(in));
+    return hd_u256_load_be(out);
+}
+
+/* Somebody who only receives. */
+static hd_address receiver_of(uint32_t idx) {
+    hd_address a;
+    memset(&a, 0x5e, sizeof(a));
+    hd_store_be64(a.b + 4, hd_mix64(idx));
+    hd_store_be32(a.b + 16, idx);
+    return a;
+}
+
+static hd_err make_accounts(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    job *j = ctx;
+    (void)worker_idx;
+    for (size_t i = begin; i < end; i++) {
+        uint8_t secret[32];
+        secret_of(secret, j->o->seed, (uint32_t)i);
+        hd_err err = hd_ecdsa_address(&j->accounts[i], secret);
+        if (err != HD_OK)
+            return err;
+    }
+    return HD_OK;
+}
+
+static hd_err sign_part(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    job *j = ctx;
+    (void)worker_idx;
+    for (size_t i = begin; i < end; i++) {
+        hd_tx tx = {.type = HD_TX_DYNAMIC_FEE, .nonce = j->nonce, .gas_limit = CALL_GAS};
+        hd_tx_envelope g = {.chain_id = hd_u256_from_u64(j->env.chain_id)};
+        uint8_t secret[32], data[DATA_SZ] = {0};
+        uint64_t r = hd_mix64(j->o->seed + j->nonce * 0x9e3779b97f4a7c15u + hd_mix64(i));
+        hd_address to = receiver_of((uint32_t)i);
+        if (j->kind == TO_HOT && r % 100 < 30)
+            to = receiver_of(UINT32_MAX);
+        else if (j->kind == TO_ANYONE)
+            to = j->accounts[r % j->account_cnt];
+        tx.to = j->token;
+        tx.gas_price = hd_u256_from_u64(10 * (uint64_t)GWEI);
+        tx.priority_fee = hd_u256_from_u64(GWEI);
+        tx.data_sz = DATA_SZ;
+        hd_store_be32(data, 0xa9059cbb); /* transfer(address,uint256) */
+        memcpy(data + 16, to.b, sizeof(to.b));
+        hd_store_be64(data + 60, 1 + r % 1000);
+        secret_of(secret, j->o->seed, (uint32_t)(i % j->account_cnt));
+        hd_buf buf;
+        hd_buf_init_fixed(&buf, j->packed + i * RAW_MAX, RAW_MAX);
+        hd_err err = hd_tx_sign(&tx, &g, data, secret);
+        if (err == HD_OK)
+            err = hd_tx_encode(&buf, &tx, &g, data);
+        if (err != HD_OK)
+            return err;
+        j->sizes[i] = (uint32_t)buf.sz;
+    }
+    return HD_OK;
+}
+
+/* The next block: one transaction of every account. */
+static hd_err make_block(job *j, hd_pipeline_block *out) {
+    hd_err err = hd_pool_for(j->pool, j->tx_cnt, 64, sign_part, j);
+    uint64_t at = 0;
+    for (uint32_t i = 0; err == HD_OK && i < j->tx_cnt; i++) {
+        j->off[i] = at;
+        memcpy(j->raw + at, j->packed + (size_t)i * RAW_MAX, j->sizes[i]);
+        at += j->sizes[i];
+    }
+    j->off[j->tx_cnt] = at;
+    j->nonce++;
+    j->env.number++;
+    j->env.timestamp += 12;
+    memset(out, 0, sizeof(*out));
+    out->raw = j->raw;
+    out->off = j->off;
+    out->env = j->env;
+    out->tx_cnt = j->tx_cnt;
+    return err;
+}
+
+static hd_err make_state(job *j) {
+    size_t code_sz = 0;
+    const uint8_t *code = hd_workload_contract(&code_sz, 0);
+    hd_address hot = receiver_of(UINT32_MAX);
+    hd_state_reset(j->state);
+    hd_err err = hd_state_set(j->state, &j->token, 1, hd_u256_zero(), code, code_sz);
+    if (err == HD_OK) /* every receiver has something, so that all transfers cost the same */
+        err = hd_state_set_slot(j->state, &j->token, balance_key(&hot), hd_u256_from_u64(1));
+    for (uint32_t i = 0; err == HD_OK && i < j->account_cnt; i++) {
+        hd_address to = receiver_of(i);
+        err = hd_state_set_balance(j->state, &j->accounts[i],
+                                   hd_u256_make(0, 0, 1, 0)); /* 18 ether and more */
+        if (err == HD_OK)
+            err = hd_state_set_slot(j->state, &j->token, balance_key(&j->accounts[i]),
+                                    hd_u256_make(0, 0, 1, 0));
+        if (err == HD_OK)
+            err = hd_state_set_slot(j->state, &j->token, balance_key(&to), hd_u256_from_u64(1));
+    }
+    return err;
+}
+
+static int is_same(const hd_pipeline_result *a, const hd_pipeline_result *b) {
+    return a->refused_idx == b->refused_idx && a->gas_used == b->gas_used &&
+           memcmp(&a->state_root, &b->state_root, sizeof(a->state_root)) == 0 &&
+           memcmp(&a->receipts_root, &b->receipts_root, sizeof(a->receipts_root)) == 0 &&
+           memcmp(a->bloom, b->bloom, sizeof(a->bloom)) == 0;
+}
+
+/* The figures of the issue: each holds the ones before it. */
+enum { EXECUTION, CONFLICTS, SIGNATURES, WHOLE, FIGURE_CNT };
+static const char *const figure_names[FIGURE_CNT] = {"execution", "and conflicts", "and signatures",
+                                                     "and root and receipts"};
+
+static void figures_of(uint64_t out[FIGURE_CNT], const hd_pipeline_result *r) {
+    out[EXECUTION] = r->execute_ns;
+    out[CONFLICTS] = out[EXECUTION] + r->index_ns + r->again_ns + r->commit_ns;
+    out[SIGNATURES] = out[CONFLICTS] + r->upload_ns + r->admit_ns + r->recover_ns;
+    out[WHOLE] = r->total_ns;
+}
+
+static void print_stages(const job *j, const hd_pipeline_result *r) {
+    printf(
+        "# %s: upload %.2f, admit %.2f, recover %.2f, execute %.2f, index %.2f, again %.2f, commit "
+        "%.2f, root %.2f, receipts %.2f ms; %u rounds, %" PRIu64 " ran again%s\n",
+        kind_names[j->kind], (double)r->upload_ns / 1e6, (double)r->admit_ns / 1e6,
+        (double)r->recover_ns / 1e6, (double)r->execute_ns / 1e6, (double)r->index_ns / 1e6,
+        (double)r->again_ns / 1e6, (double)r->commit_ns / 1e6, (double)r->root_ns / 1e6,
+        (double)r->receipts_ns / 1e6, r->round_cnt, r->rerun_cnt,
+        r->flags & HD_PIPELINE_ON_HOST ? "; on the host's path" : "");
+    fflush(stdout);
+}
+
+static hd_err bench_kind(hd_msg *msg, job *j) {
+    hd_bench_sample samples[FIGURE_CNT][BLOCK_CNT_MAX];
+    uint32_t cnt = (uint32_t)HD_MIN(j->o->repeat_cnt, BLOCK_CNT_MAX - 1);
+    uint64_t gas = 0;
+    hd_hash root;
+    j->nonce = 0;
+    hd_err err = make_state(j);
+    if (err == HD_OK)
+        err = hd_pipeline_load(&root, j->p, j->state);
+    for (uint32_t i = 0; err == HD_OK && i < cnt + 1; i++) { /* the first one warms up */
+        hd_pipeline_block block;
+        hd_pipeline_result r, want;
+        uint64_t figures[FIGURE_CNT];
+        err = make_block(j, &block);
+        if (err == HD_OK)
+            err = hd_pipeline_run(&r, j->p, msg, &block);
+        if (err == HD_OK && r.refused_idx < j->tx_cnt) {
+            hd_msg_set(msg, "%s: transaction %u of block %u was refused", kind_names[j->kind],
+                       r.refused_idx, i);
+            err = HD_ERR_CORRUPT;
+        }
+        if (err == HD_OK && j->o->is_checked) {
+            err = hd_pipeline_serial(&want, j->state, msg, &block, j->threads);
+            if (err == HD_OK && !is_same(&r, &want)) {
+                hd_msg_set(msg, "%s: block %u differs from the host's execution",
+                           kind_names[j->kind], i);
+                err = HD_ERR_CORRUPT;
+            }
+        }
+        if (err != HD_OK)
+            break;
+        gas = r.gas_used;
+        print_stages(j, &r);
+        figures_of(figures, &r);
+        for (uint32_t k = 0; i > 0 && k < FIGURE_CNT; k++) {
+            samples[k][i - 1].ns = figures[k];
+            samples[k][i - 1].kernel_ns = 0;
+        }
+    }
+    for (uint32_t k = 0; err == HD_OK && k < FIGURE_CNT; k++) {
+        char name[64];
+        snprintf(name, sizeof(name), "%s %s", kind_names[j->kind], figure_names[k]);
+        hd_bench_row row = {.workload = "pipeline",
+                            .name = name,
+                            .backend = hd_pipeline_backend(j->p),
+                            .threads =
+                                hd_pipeline_backend(j->p) == HD_BACKEND_CUDA ? 0 : j->threads,
+                            .tx_cnt = j->tx_cnt,
+                            .gas = gas,
+                            .median_ns = hd_bench_median(samples[k], cnt).ns};
+        if (row.median_ns) /* stages of the host's path are not told apart */
+            hd_bench_put(j->o, &row);
+    }
+    return err;
+}
+
+static void env_make(hd_env *env) {
+    memset(env, 0, sizeof(*env));
+    env->fork = HD_FORK_OSAKA;
+    env->chain_id = 1;
+    env->number = 1000;
+    env->timestamp = 1760000000;
+    env->gas_limit = (uint64_t)1 << 60; /* as many as are asked for */
+    env->base_fee = hd_u256_from_u64(GWEI);
+    env->blob_base_fee = hd_u256_from_u64(1);
+    memset(env->coinbase.b, 0xc0, sizeof(env->coinbase.b));
+}
+
+static hd_err job_open(hd_msg *msg, job *j) {
+    hd_pipeline_options options = {.backend = j->o->backend, .threads = j->threads};
+    hd_err err = hd_pipeline_open(&j->p, &options);
+    if (err != HD_OK) {
+        hd_msg_set(msg, "the backend %s is not usable here: %s",
+                   hd_bench_backend_name(j->o->backend), hd_err_name(err));
+        return err;
+    }
+    int is_cuda = hd_pipeline_backend(j->p) == HD_BACKEND_CUDA;
+    j->tx_cnt = j->o->tx_cnt ? (uint32_t)j->o->tx_cnt : is_cuda ? N_CUDA : N_HOST;
+    j->account_cnt = (uint32_t)HD_MAX(j->o->account_cnt, j->tx_cnt);
+    if (j->tx_cnt > HD_PIPELINE_TX_MAX) {
+        hd_msg_set(msg, "pipeline: at most %u transactions", HD_PIPELINE_TX_MAX);
+        return HD_ERR_LIMIT;
+    }
+    env_make(&j->env);
+    memset(j->token.b, 0x70, sizeof(j->token.b));
+    j->state = hd_state_new();
+    j->accounts = malloc(j->account_cnt * sizeof(*j->accounts));
+    j->packed = malloc((size_t)j->tx_cnt * RAW_MAX);
+    j->sizes = malloc(j->tx_cnt * sizeof(*j->sizes));
+    if (!j->state || !j->accounts || !j->packed || !j->sizes)
+        return HD_ERR_NOMEM;
+    err = hd_pipeline_pin(j->p, (void **)&j->raw, (size_t)j->tx_cnt * RAW_MAX);
+    if (err == HD_OK)
+        err = hd_pipeline_pin(j->p, (void **)&j->off, ((size_t)j->tx_cnt + 1) * sizeof(*j->off));
+    if (err == HD_OK)
+        err = hd_pool_open(&j->pool, j->threads);
+    return err == HD_OK ? hd_pool_for(j->pool, j->account_cnt, 64, make_accounts, j) : err;
+}
+
+hd_err hd_bench_pipeline(hd_msg *msg, const hd_bench_options *o, const char *filter) {
+    job j;
+    memset(&j, 0, sizeof(j));
+    j.o = o;
+    j.threads = o->threads ? (uint32_t)o->threads : hd_cpu_cnt();
+    uint32_t found_cnt = 0;
+    hd_err err = job_open(msg, &j);
+    for (j.kind = 0; err == HD_OK && j.kind < KIND_CNT; j.kind++) {
+        if (filter && strcmp(filter, kind_names[j.kind]) != 0)
+            continue;
+        found_cnt++;
+        err = bench_kind(msg, &j);
+    }
+    if (err == HD_OK && found_cnt == 0) {
+        hd_msg_set(msg, "no block of the pipeline is called \"%s\"", filter);
+        err = HD_ERR_ABSENT;
+    }
+    if (j.p) {
+        hd_pipeline_unpin(j.p, j.raw);
+        hd_pipeline_unpin(j.p, j.off);
+    }
+    hd_pipeline_close(j.p);
+    hd_pool_close(j.pool);
+    hd_state_free(j.state);
+    free(j.accounts);
+    free(j.packed);
+    free(j.sizes);
+    return err;
+}

@@ -1,0 +1,84 @@
+/* hd_pipeline.h - blocks of raw signed transactions in, receipts root and state root out, with the
+   state resident where the transactions run: in the GPU's memory, or for tests in the host's.
+
+   A block is admitted (decoded, hashed, senders recovered), executed at once, indexed, validated,
+   run again in part until all holds, committed into the resident tables, and its root is taken from
+   what changed. All of it happens in the backend's memory; the result equals hd_exec_ordered's to
+   the last bit. What the backend does not do itself (types 3 and 4, access lists, blocks that
+   deploy code, conflicts that rounds do not settle) is done by hd_exec_ordered on the host, against
+   the fetched state, which is then loaded again: right, and slow. */
+#ifndef HD_PIPELINE_H
+#define HD_PIPELINE_H
+
+#include "base/hd_msg.h"
+#include "evm/hd_evm.h"
+#include "state/hd_state.h"
+
+#define HD_PIPELINE_TX_MAX (1u << 22) /* transactions of one block */
+#define HD_PIPELINE_RAW_MAX ((size_t)1 << 32)
+
+typedef struct hd_pipeline hd_pipeline;
+
+typedef struct {
+    uint32_t backend; /* HD_BACKEND_CUDA, HD_BACKEND_HOST, or HD_BACKEND_AUTO: the GPU where there
+                         is one */
+    uint32_t threads; /* of the host's part; 0: all cores */
+} hd_pipeline_options;
+
+/* HD_ERR_ABSENT: no usable GPU, or a build without one; HD_ERR_DEVICE; HD_ERR_NOMEM;
+   HD_ERR_UNSUPPORTED: another backend. One thread at a time may use a pipeline. */
+hd_err hd_pipeline_open(hd_pipeline **out, const hd_pipeline_options *options);
+void hd_pipeline_close(hd_pipeline *p);             /* NULL is allowed */
+uint32_t hd_pipeline_backend(const hd_pipeline *p); /* HD_BACKEND_HOST or HD_BACKEND_CUDA */
+
+/* Memory of the host from which a block's bytes and offsets reach the backend fastest (any other
+   will do). It goes before the pipeline does. HD_ERR_NOMEM, HD_ERR_DEVICE. */
+hd_err hd_pipeline_pin(hd_pipeline *p, void **out, size_t sz);
+void hd_pipeline_unpin(hd_pipeline *p, void *memory); /* NULL is allowed */
+
+/* hd_pipeline_load makes the resident state equal to s, which stays the caller's, and gives its
+   root. HD_ERR_NOMEM, HD_ERR_DEVICE, HD_ERR_LIMIT: then nothing is loaded. */
+hd_err hd_pipeline_load(hd_hash *root, hd_pipeline *p, const hd_state *s);
+
+/* hd_pipeline_fetch makes out (which is reset) equal to the resident state: same accounts, codes
+   and slots. HD_ERR_NOMEM, HD_ERR_DEVICE; HD_ERR_ABSENT: nothing is loaded. */
+hd_err hd_pipeline_fetch(hd_state *out, hd_pipeline *p);
+
+typedef struct {
+    const uint8_t *raw;  /* the transactions' encodings, one behind the other */
+    const uint64_t *off; /* tx_cnt + 1: transaction i is raw[off[i], off[i + 1]) */
+    hd_env env;          /* of the block; its fork and chain id hold for the signatures, too */
+    uint32_t tx_cnt;
+    /* As in hd_batch; NULL: code that asks ends the block with HD_ERR_ABSENT. */
+    hd_err (*blockhash)(void *ctx, hd_hash *out, uint32_t world_idx, uint64_t number);
+    void *blockhash_ctx;
+} hd_pipeline_block;
+
+#define HD_PIPELINE_ON_HOST 1u /* the block went to the host's path */
+
+typedef struct {
+    hd_hash state_root;
+    hd_hash receipts_root; /* of receipts as from Byzantium on, whatever the fork */
+    uint8_t bloom[256];
+    uint64_t gas_used;
+    uint32_t refused_idx;    /* the first transaction that is not valid, or tx_cnt */
+    uint32_t refused_status; /* HD_TX_INVALID..., HD_TX_SUCCESS when none */
+    uint32_t flags;          /* HD_PIPELINE_... */
+    uint32_t round_cnt;
+    uint64_t rerun_cnt; /* transactions that ran again, once for each time */
+    /* Time of the stages. */
+    uint64_t upload_ns, admit_ns, recover_ns, execute_ns, index_ns, again_ns, commit_ns, root_ns,
+        receipts_ns, total_ns;
+} hd_pipeline_result;
+
+/* hd_pipeline_run runs a block against the resident state. A block with a transaction that is not
+   valid is refused as a whole: HD_OK with refused_idx below tx_cnt, its reason in msg (may be
+   NULL), roots zero, and the state as it was. HD_ERR_LIMIT: too many transactions or bytes, or
+   offsets that do not ascend; HD_ERR_ABSENT: nothing is loaded, or a block hash; HD_ERR_NOMEM. A
+   device that fails before the commit gives HD_ERR_DEVICE with nothing changed in the host's
+   memory; what is resident is lost then, as after any error out of the commit, and has to be loaded
+   again. */
+hd_err hd_pipeline_run(hd_pipeline_result *out, hd_pipeline *p, hd_msg *msg,
+                       const hd_pipeline_block *block);
+
+#endif

@@ -1,0 +1,145 @@
+/* hd_pipeline_serial.c - a block of raw transactions on the host, without any resident state. */
+#include "exec/hd_pipeline_serial.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "evm/hd_tx_recover.h"
+#include "exec/hd_exec_ordered.h"
+#include "state/hd_receipt_root.h"
+
+/* Receipts gathered as they become final: logs and bytes are copied. */
+typedef struct {
+    hd_pipeline_result *out;
+    hd_receipt_body *bodies; /* logs and bytes are set at the end */
+    const hd_tx *txs;
+    hd_buf logs, bytes;
+} gathered;
+
+static hd_err take_receipt(void *ctx, uint32_t tx_idx, const hd_receipt *r,
+                           const hd_results *from) {
+    gathered *g = ctx;
+    hd_err err = HD_OK;
+    if (r->status >= HD_TX_INVALID && g->out->refused_status == HD_TX_SUCCESS) {
+        g->out->refused_idx = tx_idx;
+        g->out->refused_status = r->status;
+    }
+    g->out->gas_used += r->gas_used;
+    g->bodies[tx_idx] = (hd_receipt_body){.log_cnt = r->log_cnt,
+                                          .cumulative_gas = g->out->gas_used,
+                                          .type = g->txs[tx_idx].type,
+                                          .is_success = r->status == HD_TX_SUCCESS};
+    for (uint32_t i = 0; err == HD_OK && i < r->log_cnt; i++) {
+        hd_log_entry log = from->logs[r->log_off + i];
+        const uint8_t *data = from->bytes + log.data_off;
+        log.data_off = g->bytes.sz;
+        err = hd_buf_append(&g->logs, &log, sizeof(log));
+        if (err == HD_OK && log.data_sz)
+            err = hd_buf_append(&g->bytes, data, log.data_sz);
+    }
+    return err;
+}
+
+static hd_err decode_all(hd_pipeline_result *out, hd_tx *txs, hd_tx_envelope *envelopes,
+                         hd_buf *data, hd_msg *msg, const hd_pipeline_block *b) {
+    for (uint32_t i = 0; i < b->tx_cnt; i++) {
+        hd_span raw = {b->raw + b->off[i], (size_t)(b->off[i + 1] - b->off[i])};
+        hd_err err = hd_tx_decode(&txs[i], &envelopes[i], data, msg, raw);
+        if (err == HD_ERR_FORMAT || err == HD_ERR_LIMIT) {
+            out->refused_idx = i;
+            out->refused_status = HD_TX_INVALID;
+            return HD_OK;
+        }
+        if (err != HD_OK)
+            return err;
+        if (txs[i].gas_limit >> 63) { /* more than any block has */
+            out->refused_idx = i;
+            out->refused_status = HD_TX_INVALID_GAS_BLOCK;
+            hd_msg_set(msg, "%s", hd_tx_status_name(HD_TX_INVALID_GAS_BLOCK));
+            return HD_OK;
+        }
+    }
+    return HD_OK;
+}
+
+static hd_err recover_all(hd_pipeline_result *out, hd_tx *txs, const hd_tx_envelope *envelopes,
+                          hd_msg *msg, const hd_pipeline_block *b, hd_pool *pool) {
+    uint32_t bad_idx, *statuses = malloc(((size_t)b->tx_cnt + 1) * sizeof(*statuses));
+    hd_err err = statuses ? hd_txs_recover(statuses, txs, &bad_idx, msg, envelopes, b->tx_cnt,
+                                           b->env.fork, b->env.chain_id, NULL, pool)
+                          : HD_ERR_NOMEM;
+    if (err == HD_OK && bad_idx < b->tx_cnt) {
+        out->refused_idx = bad_idx;
+        out->refused_status = statuses[bad_idx];
+    }
+    free(statuses);
+    return err;
+}
+
+static hd_err execute(hd_pipeline_result *out, gathered *g, hd_exec *x, hd_state *s, hd_msg *msg,
+                      const hd_buf *data, const hd_pipeline_block *b) {
+    hd_sequence seq = {.txs = g->txs,
+                       .envs = &b->env,
+                       .data = data->data,
+                       .data_sz = data->sz,
+                       .tx_cnt = b->tx_cnt,
+                       .env_cnt = 1,
+                       .blockhash = b->blockhash,
+                       .blockhash_ctx = b->blockhash_ctx,
+                       .receipt = take_receipt,
+                       .receipt_ctx = g};
+    hd_ordered_stats stats;
+    hd_err err = hd_exec_ordered(x, s, &seq, &stats);
+    out->rerun_cnt = stats.rerun_cnt;
+    out->round_cnt = (uint32_t)stats.round_cnt;
+    if (err != HD_OK)
+        return err;
+    if (out->refused_status != HD_TX_SUCCESS) {
+        hd_msg_set(msg, "transaction %u: %s", out->refused_idx,
+                   hd_tx_status_name(out->refused_status));
+        return HD_OK;
+    }
+    size_t at = 0;
+    for (uint32_t i = 0; i < b->tx_cnt; i++) {
+        uint8_t bloom[256];
+        g->bodies[i].logs = (const hd_log_entry *)(void *)g->logs.data + at;
+        g->bodies[i].bytes = g->bytes.data;
+        at += g->bodies[i].log_cnt;
+        hd_logs_bloom(bloom, g->bodies[i].logs, g->bodies[i].log_cnt);
+        for (uint32_t k = 0; k < sizeof(bloom); k++)
+            out->bloom[k] |= bloom[k];
+    }
+    err = hd_receipts_root(&out->receipts_root, g->bodies, b->tx_cnt);
+    return err == HD_OK ? hd_state_root(&out->state_root, s) : err;
+}
+
+hd_err hd_pipeline_serial(hd_pipeline_result *out, hd_state *s, hd_msg *msg,
+                          const hd_pipeline_block *b, uint32_t threads) {
+    hd_exec_options options = {.backend = HD_BACKEND_HOST, .threads = threads};
+    hd_exec *x = NULL;
+    hd_buf data;
+    gathered g = {.out = out, .bodies = malloc(((size_t)b->tx_cnt + 1) * sizeof(*g.bodies))};
+    hd_tx *txs = malloc(((size_t)b->tx_cnt + 1) * sizeof(*txs));
+    hd_tx_envelope *envelopes = malloc(((size_t)b->tx_cnt + 1) * sizeof(*envelopes));
+    hd_err err = g.bodies && txs && envelopes ? hd_exec_open(&x, &options) : HD_ERR_NOMEM;
+    hd_buf_init(&data);
+    hd_buf_init(&g.logs);
+    hd_buf_init(&g.bytes);
+    g.txs = txs;
+    memset(out, 0, sizeof(*out));
+    out->refused_idx = b->tx_cnt;
+    if (err == HD_OK)
+        err = decode_all(out, txs, envelopes, &data, msg, b);
+    if (err == HD_OK && out->refused_status == HD_TX_SUCCESS)
+        err = recover_all(out, txs, envelopes, msg, b, hd_exec_pool(x));
+    if (err == HD_OK && out->refused_status == HD_TX_SUCCESS)
+        err = execute(out, &g, x, s, msg, &data, b);
+    hd_buf_free(&data);
+    hd_buf_free(&g.logs);
+    hd_buf_free(&g.bytes);
+    hd_exec_close(x);
+    free(g.bodies);
+    free(txs);
+    free(envelopes);
+    return err;
+}

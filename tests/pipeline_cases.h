@@ -1,0 +1,367 @@
+/* pipeline_cases.h - what test_pipeline.c and test_pipeline_gpu.c hold the two backends of the
+   pipeline to: same roots, receipts, gas and state as hd_exec_ordered, block after block. */
+#ifndef PIPELINE_CASES_H
+#define PIPELINE_CASES_H
+
+#ifndef PIPELINE_BACKEND
+#error "define PIPELINE_BACKEND (HD_BACKEND_...) before including pipeline_cases.h"
+#endif
+
+#include "hd_test.h"
+
+#include "evm/hd_tx_codec.h"
+#include "exec/hd_pipeline.h"
+#include "exec/hd_pipeline_serial.h"
+#include "random_blocks.h"
+
+#define USER_CNT 60u
+#define TX_CNT 300u
+
+/* Skips the case where the backend's device is absent. */
+static hd_pipeline *pipeline_open(const hd_pipeline_options *options) {
+    hd_pipeline *p = NULL;
+    hd_err err = hd_pipeline_open(&p, options);
+    if (err == HD_ERR_ABSENT) {
+        print_message("no usable device\n");
+        skip();
+    }
+    assert_int_equal(err, HD_OK);
+    return p;
+}
+
+typedef struct {
+    random_source r;
+    hd_state *state; /* as the blocks before left it */
+    hd_address users[USER_CNT];
+    uint64_t nonces[USER_CNT];
+    hd_env env;
+    hd_buf raw;
+    uint64_t off[TX_CNT + 1];
+    uint32_t slot_cnt;
+} world;
+
+static void secret_of(uint8_t secret[32], uint32_t i) {
+    memset(secret, 0, 32);
+    secret[31] = (uint8_t)(i + 1);
+    secret[5] = 0x77;
+}
+
+static void world_open(world *w, uint64_t seed, uint32_t fork) {
+    memset(w, 0, sizeof *w);
+    w->r.x = seed;
+    w->state = hd_state_new();
+    assert_non_null(w->state);
+    w->slot_cnt = random_is(&w->r, 50) ? 4 : 4000;
+    for (uint32_t i = 0; i < USER_CNT; i++) {
+        uint8_t secret[32];
+        secret_of(secret, i);
+        assert_int_equal(hd_ecdsa_address(&w->users[i], secret), HD_OK);
+        assert_int_equal(
+            hd_state_set_balance(w->state, &w->users[i], hd_u256_from_u64(4000000000000000000u)),
+            HD_OK);
+        hd_address token = block_contract(BLOCK_TOKEN);
+        uint32_t addr[5];
+        hd_addr_from_wire(addr, &w->users[i]);
+        uint8_t be[32] = {0};
+        memcpy(be + 12, w->users[i].b, 20);
+        assert_int_equal(
+            hd_state_set_slot(w->state, &token, hd_u256_load_be(be), hd_u256_from_u64(1000000)),
+            HD_OK);
+    }
+    for (uint32_t i = 0; i < BLOCK_KEEPER; i++) {
+        static evm_asm a;
+        hd_address at = block_contract(i);
+        block_code(&a, i);
+        assert_int_equal(hd_state_set(w->state, &at, i % 2, hd_u256_from_u64(i * 1000), a.b, a.sz),
+                         HD_OK);
+    }
+    w->env.fork = fork;
+    w->env.chain_id = 1;
+    w->env.number = 100;
+    w->env.timestamp = 1000;
+    w->env.gas_limit = 1000000000;
+    w->env.coinbase = block_coinbase();
+    w->env.base_fee = hd_u256_from_u64(fork >= HD_FORK_LONDON ? 7 : 0);
+    w->env.blob_base_fee = hd_u256_from_u64(1);
+}
+
+static void world_close(world *w) {
+    hd_state_free(w->state);
+    hd_buf_free(&w->raw);
+}
+
+/* calm: contracts of storage and payments; wild: everything, code too. */
+static void add_tx(world *w, uint32_t i, int is_wild) {
+    static const uint32_t calm[] = {BLOCK_COUNTER, BLOCK_TOKEN, BLOCK_TOKEN,  BLOCK_BRANCH,
+                                    BLOCK_SEND,    BLOCK_TRY,   BLOCK_READER, BLOCK_CHILD_A};
+    uint32_t from = random_is(&w->r, 20) ? 0 : random_below(&w->r, USER_CNT);
+    hd_tx tx = {.nonce = w->nonces[from]++, .gas_limit = 300000};
+    hd_tx_envelope g = {.chain_id = hd_u256_from_u64(1)};
+    uint8_t secret[32], data[100] = {0};
+    tx.type = w->env.fork >= HD_FORK_LONDON ? random_below(&w->r, 3) : HD_TX_LEGACY;
+    tx.gas_price = hd_u256_from_u64(7 + random_below(&w->r, 3));
+    tx.priority_fee =
+        tx.type == HD_TX_DYNAMIC_FEE ? hd_u256_from_u64(random_below(&w->r, 3)) : tx.gas_price;
+    if (tx.type == HD_TX_LEGACY && w->env.fork >= HD_FORK_SPURIOUS && random_is(&w->r, 50))
+        g.flags = HD_TX_ENVELOPE_PROTECTED;
+    if (random_is(&w->r, 30)) { /* a payment, some to nobody, some of nothing */
+        tx.to = random_is(&w->r, 60)   ? w->users[random_below(&w->r, USER_CNT)]
+                : random_is(&w->r, 20) ? block_coinbase()
+                                       : addr_of(0xdead00 + random_below(&w->r, 40));
+        tx.value_wei = hd_u256_from_u64(random_below(&w->r, 2) * random_below(&w->r, 100000));
+    } else {
+        uint32_t which = is_wild ? random_below(&w->r, BLOCK_KEEPER)
+                                 : calm[random_below(&w->r, sizeof calm / sizeof *calm)];
+        tx.to = block_contract(which);
+        hd_u256 w0 = hd_u256_from_u64(random_below(&w->r, w->slot_cnt));
+        if (which == BLOCK_SEND || which == BLOCK_READER || which == BLOCK_TOKEN)
+            memcpy(data + 12, w->users[random_below(&w->r, USER_CNT)].b, 20);
+        else
+            hd_u256_store_be(data, w0);
+        data[63] = (uint8_t)random_below(&w->r, 9);
+        if (which == BLOCK_CHILD_A && !random_is(&w->r, 10))
+            data[63] = 0;
+        hd_u256_store_be(data + 64, hd_u256_from_u64(random_below(&w->r, w->slot_cnt)));
+        tx.data_sz = 96;
+        if (which == BLOCK_SEND)
+            tx.value_wei = hd_u256_from_u64(random_below(&w->r, 5));
+    }
+    secret_of(secret, from);
+    assert_int_equal(hd_tx_sign(&tx, &g, data, secret), HD_OK);
+    w->off[i] = w->raw.sz;
+    assert_int_equal(hd_tx_encode(&w->raw, &tx, &g, data), HD_OK);
+    w->off[i + 1] = w->raw.sz;
+}
+
+static hd_pipeline_block block_of(world *w, uint32_t cnt, int is_wild) {
+    hd_buf_clear(&w->raw);
+    for (uint32_t i = 0; i < cnt; i++)
+        add_tx(w, i, is_wild);
+    w->env.number++;
+    w->env.timestamp += 12;
+    return (hd_pipeline_block){
+        .raw = w->raw.data, .off = w->off, .env = w->env, .tx_cnt = cnt, .blockhash = NULL};
+}
+
+static void expect_same(const hd_pipeline_result *a, const hd_pipeline_result *b) {
+    assert_int_equal(a->refused_idx, b->refused_idx);
+    assert_int_equal(a->refused_status, b->refused_status);
+    assert_int_equal(a->gas_used, b->gas_used);
+    assert_memory_equal(&a->receipts_root, &b->receipts_root, 32);
+    assert_memory_equal(a->bloom, b->bloom, 256);
+    assert_memory_equal(&a->state_root, &b->state_root, 32);
+}
+
+typedef struct {
+    uint64_t block_cnt, host_cnt, rerun_cnt, round_cnt;
+} tally;
+
+static void run_blocks(tally *t, uint64_t seed, uint32_t fork, uint32_t tx_cnt, uint32_t block_cnt,
+                       int is_wild) {
+    static world w;
+    hd_pipeline *p;
+    hd_pipeline_options options = {.backend = PIPELINE_BACKEND, .threads = 2};
+    hd_hash root, other;
+    hd_state *fetched = hd_state_new();
+    world_open(&w, seed, fork);
+    p = pipeline_open(&options);
+    assert_int_equal(hd_pipeline_load(&root, p, w.state), HD_OK);
+    assert_int_equal(hd_state_root(&other, w.state), HD_OK);
+    assert_memory_equal(&root, &other, 32);
+    for (uint32_t i = 0; i < block_cnt; i++) {
+        hd_pipeline_result a, b;
+        hd_msg msg = {""};
+        hd_pipeline_block block = block_of(&w, tx_cnt, is_wild);
+        assert_int_equal(hd_pipeline_run(&a, p, &msg, &block), HD_OK);
+        assert_int_equal(hd_pipeline_serial(&b, w.state, &msg, &block, 1), HD_OK);
+        expect_same(&a, &b);
+        assert_int_equal(a.refused_idx, tx_cnt);
+        t->block_cnt++;
+        t->host_cnt += (a.flags & HD_PIPELINE_ON_HOST) != 0;
+        t->rerun_cnt += a.rerun_cnt;
+        t->round_cnt += a.round_cnt;
+    }
+    assert_int_equal(hd_pipeline_fetch(fetched, p), HD_OK);
+    assert_int_equal(hd_state_root(&root, fetched), HD_OK);
+    assert_int_equal(hd_state_root(&other, w.state), HD_OK);
+    assert_memory_equal(&root, &other, 32);
+    hd_state_free(fetched);
+    hd_pipeline_close(p);
+    world_close(&w);
+}
+
+static void blocks_end_as_serial_ones(void **state) {
+    static const uint32_t forks[] = {HD_FORK_FRONTIER,  HD_FORK_HOMESTEAD, HD_FORK_SPURIOUS,
+                                     HD_FORK_BYZANTIUM, HD_FORK_LONDON,    HD_FORK_SHANGHAI,
+                                     HD_FORK_CANCUN,    HD_FORK_OSAKA};
+    tally t = {0, 0, 0, 0};
+    (void)state;
+    for (uint32_t i = 0; i < 24; i++)
+        run_blocks(&t, 100 + i, forks[i % 8],
+                   i % 3 == 0   ? 12
+                   : i % 3 == 1 ? 40
+                                : TX_CNT,
+                   6, i % 5 == 4);
+    print_message(
+        "%llu blocks, %llu on the host's path; %llu rounds, %llu transactions ran again\n",
+        (unsigned long long)t.block_cnt, (unsigned long long)t.host_cnt,
+        (unsigned long long)t.round_cnt, (unsigned long long)t.rerun_cnt);
+    assert_true(t.host_cnt < t.block_cnt / 2);
+    assert_true(t.rerun_cnt > 0);
+}
+
+/* ---- what a block may be, one at a time */
+
+typedef struct {
+    world w;
+    hd_pipeline *p;
+    hd_pipeline_block block;
+} bench;
+
+static void bench_open(bench *b, uint32_t fork) {
+    hd_pipeline_options options = {.backend = PIPELINE_BACKEND, .threads = 2};
+    hd_hash root;
+    world_open(&b->w, 1, fork);
+    b->p = pipeline_open(&options);
+    assert_int_equal(hd_pipeline_load(&root, b->p, b->w.state), HD_OK);
+}
+
+static void bench_close(bench *b) {
+    hd_pipeline_close(b->p);
+    world_close(&b->w);
+}
+
+/* One transaction more, of this user. */
+static void put(bench *b, uint32_t from, hd_tx tx, const uint8_t *data, uint32_t data_sz) {
+    hd_tx_envelope g = {.chain_id = hd_u256_from_u64(1), .flags = HD_TX_ENVELOPE_PROTECTED};
+    uint8_t secret[32];
+    uint32_t i = b->block.tx_cnt++;
+    secret_of(secret, from);
+    tx.gas_limit = tx.gas_limit ? tx.gas_limit : 100000;
+    if (hd_u256_is_zero(tx.gas_price))
+        tx.gas_price = hd_u256_from_u64(10);
+    tx.priority_fee = tx.gas_price;
+    tx.data_sz = data_sz;
+    if (tx.type != HD_TX_LEGACY)
+        g.flags = 0;
+    assert_int_equal(hd_tx_sign(&tx, &g, data ? data : secret, secret), HD_OK);
+    b->w.off[i] = b->w.raw.sz;
+    assert_int_equal(hd_tx_encode(&b->w.raw, &tx, &g, data ? data : secret), HD_OK);
+    b->w.off[i + 1] = b->w.raw.sz;
+}
+
+static void expect(bench *b, hd_pipeline_result *out, uint32_t refused_idx, int is_on_host) {
+    hd_pipeline_result want;
+    hd_state *copy = hd_state_new();
+    hd_msg msg = {""};
+    b->block.raw = b->w.raw.data;
+    b->block.off = b->w.off;
+    b->block.env = b->w.env;
+    assert_int_equal(hd_state_copy(copy, b->w.state), HD_OK);
+    assert_int_equal(hd_pipeline_run(out, b->p, &msg, &b->block), HD_OK);
+    assert_int_equal(hd_pipeline_serial(&want, copy, &msg, &b->block, 1), HD_OK);
+    assert_int_equal(out->refused_idx, refused_idx);
+    assert_int_equal((out->flags & HD_PIPELINE_ON_HOST) != 0, is_on_host);
+    expect_same(out, &want);
+    if (refused_idx == b->block.tx_cnt)
+        assert_int_equal(hd_state_copy(b->w.state, copy), HD_OK);
+    hd_state *fetched = hd_state_new();
+    hd_hash root, other;
+    assert_int_equal(hd_pipeline_fetch(fetched, b->p), HD_OK);
+    assert_int_equal(hd_state_root(&root, fetched), HD_OK);
+    assert_int_equal(hd_state_root(&other, b->w.state), HD_OK);
+    assert_memory_equal(&root, &other, 32);
+    hd_state_free(fetched);
+    hd_state_free(copy);
+    hd_buf_clear(&b->w.raw);
+    b->block.tx_cnt = 0;
+}
+
+static void payments_to_one_need_one_round(void **state) {
+    static bench b;
+    hd_pipeline_result r;
+    (void)state;
+    memset(&b, 0, sizeof b);
+    bench_open(&b, HD_FORK_SHANGHAI);
+    for (uint32_t i = 0; i < 2 * USER_CNT; i++) /* two of each: chains of nonces */
+        put(&b, i % USER_CNT,
+            (hd_tx){.to = addr_of(0x40), .value_wei = hd_u256_from_u64(i), .nonce = i / USER_CNT},
+            NULL, 0);
+    expect(&b, &r, 2 * USER_CNT, 0);
+    assert_int_equal(r.round_cnt, 1);
+    assert_int_equal(r.rerun_cnt, 0);
+    bench_close(&b);
+}
+
+static void what_is_not_valid_refuses_the_block_and_changes_nothing(void **state) {
+    static bench b;
+    hd_pipeline_result r;
+    (void)state;
+    memset(&b, 0, sizeof b);
+    bench_open(&b, HD_FORK_SHANGHAI);
+    hd_tx pay = {.to = addr_of(0x41), .value_wei = hd_u256_from_u64(5)};
+    put(&b, 0, pay, NULL, 0);
+    put(&b, 1, (hd_tx){.to = addr_of(0x41), .nonce = 1}, NULL, 0); /* too high */
+    expect(&b, &r, 1, 1);
+    assert_int_equal(r.refused_status, HD_TX_INVALID_NONCE_HIGH);
+    put(&b, 0, pay, NULL, 0);
+    put(&b, 1, pay, NULL, 0);
+    b.w.raw.data[b.w.off[1]] ^= 1; /* no list any more */
+    expect(&b, &r, 1, 1);
+    put(&b, 0, pay, NULL, 0);
+    put(&b, 1, pay, NULL, 0);
+    memset(b.w.raw.data + b.w.raw.sz - 33, 0xff, 1); /* s has 33 bytes */
+    expect(&b, &r, 1, 1);
+    b.w.env.gas_limit = 130000;
+    put(&b, 0, pay, NULL, 0);
+    put(&b, 1, pay, NULL, 0);
+    put(&b, 2, pay, NULL, 0); /* 100,000 when 88,000 are left */
+    expect(&b, &r, 2, 1);
+    assert_int_equal(r.refused_status, HD_TX_INVALID_GAS_BLOCK);
+    b.w.env.gas_limit = 1000000;
+    put(&b, 0, pay, NULL, 0);
+    expect(&b, &r, 1, 0);
+    bench_close(&b);
+}
+
+static void what_lanes_do_not_do_goes_to_the_host_and_comes_back(void **state) {
+    static bench b;
+    hd_pipeline_result r;
+    /* Deploys the code 00. */
+    static const uint8_t init[] = {0x60, 0x01, 0x5f, 0xf3};
+    (void)state;
+    memset(&b, 0, sizeof b);
+    bench_open(&b, HD_FORK_SHANGHAI);
+    put(&b, 0, (hd_tx){.flags = HD_TX_CREATE}, init, sizeof init);
+    put(&b, 1, (hd_tx){.to = addr_of(0x41), .value_wei = hd_u256_from_u64(5)}, NULL, 0);
+    expect(&b, &r, 2, 1);
+    /* The next block calls nothing new, and is the device's own again. */
+    put(&b, 0, (hd_tx){.to = addr_of(0x41), .nonce = 1}, NULL, 0);
+    expect(&b, &r, 1, 0);
+    expect(&b, &r, 0, 1); /* an empty block */
+    bench_close(&b);
+}
+
+static void tables_grow_from_block_to_block(void **state) {
+    static bench b;
+    hd_pipeline_result r;
+    (void)state;
+    memset(&b, 0, sizeof b);
+    bench_open(&b, HD_FORK_SHANGHAI);
+    b.w.env.gas_limit = 100000000;
+    for (uint32_t block = 0; block < 8; block++) {
+        for (uint32_t i = 0; i < 200; i++) {
+            uint8_t data[96] = {0};
+            hd_store_be32(data + 28, 1 + i + 200 * block);
+            hd_tx tx = {.to = i % 2 ? block_contract(BLOCK_COUNTER)
+                                    : addr_of(0x9000 + i + 200 * block),
+                        .value_wei = hd_u256_from_u64(i % 2 ? 0 : 1),
+                        .nonce = (i + 200 * block) / USER_CNT};
+            put(&b, (i + 200 * block) % USER_CNT, tx, data, i % 2 ? 96 : 0);
+        }
+        expect(&b, &r, 200, 0);
+    }
+    bench_close(&b);
+}
+
+#endif
