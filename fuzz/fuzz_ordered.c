@@ -263,7 +263,8 @@ static void run_ordered(ending *e) {
     e->tx_cnt = 0;
     e->sz = 0;
     HD_FUZZ_CHECK(hd_exec_ordered(shared.ways[the_case.way], shared.state, &seq, &stats) == HD_OK);
-    HD_FUZZ_CHECK(stats.chunk_tx_cnt == the_case.tx_cnt && stats.rerun_cnt <= the_case.tx_cnt);
+    /* A transaction runs again at most once a round, and once more in order. */
+    HD_FUZZ_CHECK(stats.chunk_tx_cnt == the_case.tx_cnt && stats.rerun_cnt <= 10 * the_case.tx_cnt);
     HD_FUZZ_CHECK(hd_state_root(&e->root, shared.state) == HD_OK);
 }
 
