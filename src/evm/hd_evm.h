@@ -308,6 +308,7 @@ HD_STATIC_ASSERT(sizeof(hd_receipt) == 144, "no padding");
 #define HD_DIFF_EXISTED 16u   /* existed before */
 #define HD_DIFF_TOUCHED 32u   /* touched (EIP-158: deleted when empty; before it, created) */
 #define HD_DIFF_DESTROYED 64u /* deleted by SELFDESTRUCT, whatever its balance was */
+#define HD_DIFF_SLOTS 256u    /* a slot of it changed */
 #define HD_DIFF_EXISTS 128u   /* there at the end (but for a deletion) */
 
 typedef struct {

@@ -201,8 +201,7 @@ static int holds_now(ordered *o, const hd_tx *tx, const hd_receipt *r) {
         const hd_world_account *a =
             i < ACCOUNT_KEEP_MAX ? found[i] : world_account(&o->world, &accounts[i].addr);
         hd_account_now now = account_now(o, a);
-        hd_account_settle(&accounts[i], &now, hd_receipt_has_slots(chunk, r, i),
-                          o->seq->envs[tx->env_idx].fork);
+        hd_account_settle(&accounts[i], &now, o->seq->envs[tx->env_idx].fork);
     }
     return 1;
 }

@@ -415,14 +415,6 @@ static void version_touch(hd_account_version *v, uint32_t tx, uint32_t fork) {
         version_delete(v, tx);
 }
 
-int hd_receipt_has_slots(const hd_results *res, const hd_receipt *r, uint32_t account_idx) {
-    for (uint32_t i = 0; i < r->slot_cnt; i++)
-        if (res->slots[r->slot_off + i].account_idx == account_idx &&
-            (res->slots[r->slot_off + i].flags & HD_DIFF_CHANGED))
-            return 1;
-    return 0;
-}
-
 /* v becomes the account after the entry's transaction. */
 static void version_fold(hd_account_version *v, const hd_version_index *x, const entry *e) {
     const hd_version_input *in = x->in;
@@ -448,7 +440,7 @@ static void version_fold(hd_account_version *v, const hd_version_index *x, const
         v->nonce = d->nonce;
     if (d->flags & HD_DIFF_CODE)
         v->code_ref = d->code_sz ? d->reserved : 0;
-    if (hd_receipt_has_slots(in->results, r, e->idx))
+    if (d->flags & HD_DIFF_SLOTS)
         v->flags |= HD_VERSION_HAS_STORAGE | HD_VERSION_STORAGE_UNSURE;
     if (d->flags & HD_DIFF_TOUCHED)
         version_touch(v, e->tx, fork);
@@ -664,8 +656,7 @@ int hd_slot_holds(const hd_slot_diff *d, hd_u256 now) {
     return !IS_CHECKED(HD_MUTATION_SLOT) || hd_u256_is_equal(now, d->original);
 }
 
-void hd_account_settle(hd_account_diff *d, const hd_account_now *now, int has_slots,
-                       uint32_t fork) {
+void hd_account_settle(hd_account_diff *d, const hd_account_now *now, uint32_t fork) {
     uint32_t written = HD_DIFF_CHANGED | HD_DIFF_DESTROYED;
     if (fork >= HD_FORK_SPURIOUS || (d->flags & HD_DIFF_EXISTS))
         written |= HD_DIFF_TOUCHED;
@@ -693,7 +684,7 @@ void hd_account_settle(hd_account_diff *d, const hd_account_now *now, int has_sl
     }
     d->flags &= ~HD_DIFF_CHANGED;
     if (!now->is_there || !hd_u256_is_equal(d->balance_wei, d->original_balance_wei) ||
-        d->nonce != d->original_nonce || (d->flags & HD_DIFF_CODE) || has_slots)
+        d->nonce != d->original_nonce || (d->flags & (HD_DIFF_CODE | HD_DIFF_SLOTS)))
         d->flags |= HD_DIFF_CHANGED | HD_DIFF_EXISTS;
 }
 
@@ -823,8 +814,7 @@ static hd_err settle_chunks(void *ctx, size_t begin, size_t end, uint32_t worker
                     v = &world;
                 }
                 now_of_version(&now, x, v);
-                hd_account_settle(d, &now, hd_receipt_has_slots(in->results, r, i),
-                                  in->envs[in->txs[t].env_idx].fork);
+                hd_account_settle(d, &now, in->envs[in->txs[t].env_idx].fork);
             }
         }
     }

@@ -44,9 +44,6 @@ hd_err hd_version_index_settle(hd_version_index *x, const hd_version_input *in);
    input must hold. The world of the input is a view of s and ends with this. Errors of hd_state. */
 hd_err hd_version_index_commit(hd_version_index *x, hd_state *s, const hd_version_input *in);
 
-/* Whether a transaction changed a slot of its account_idx-th account. */
-int hd_receipt_has_slots(const hd_results *res, const hd_receipt *r, uint32_t account_idx);
-
 /* What an account was before a transaction, for hd_read_holds. */
 typedef struct {
     hd_u256 balance_wei;
@@ -64,7 +61,7 @@ int hd_slot_holds(const hd_slot_diff *d, hd_u256 now);
 
 /* hd_account_settle rewrites d, which holds what the transaction saw, to what it is with `now`
    before it: balance by the same difference, nonce, existence, deletion of touched empty accounts
-   from EIP-158 on, and whether it is changed at all. has_slots: a slot of it is. */
-void hd_account_settle(hd_account_diff *d, const hd_account_now *now, int has_slots, uint32_t fork);
+   from EIP-158 on, and whether it is changed at all. */
+void hd_account_settle(hd_account_diff *d, const hd_account_now *now, uint32_t fork);
 
 #endif
