@@ -58,6 +58,7 @@ typedef struct {
     uint32_t probed_cnt;          /* chunks since the last probe */
     uint32_t serial_cnt;          /* transactions that run alone before the next chunk */
     uint32_t serial_factor;       /* how many do after a chunk that was dear, for each of its */
+    double tagged_share;          /* of what a chunk's second round ran, about how much then held */
 } kept;
 
 typedef struct {
@@ -110,6 +111,7 @@ static hd_err kept_open(kept **out, hd_exec *x) {
             return err;
         }
         k->serial_factor = SERIAL_FACTOR_MIN;
+        k->tagged_share = 1;
         *place = k;
     }
     *out = *place;
@@ -194,7 +196,8 @@ static int holds_now(ordered *o, const hd_tx *tx, const hd_receipt *r) {
         const hd_world_account *a = d->account_idx < ACCOUNT_KEEP_MAX
                                         ? found[d->account_idx]
                                         : world_account(&o->world, &accounts[d->account_idx].addr);
-        if (!hd_slot_holds(d, a ? world_slot(&o->world, a, d->key) : hd_u256_zero()))
+        if (!hd_slot_holds(chunk, r->slot_off + i,
+                           a ? world_slot(&o->world, a, d->key) : hd_u256_zero()))
             return 0;
     }
     for (uint32_t i = 0; i < r->account_cnt; i++) {
@@ -202,6 +205,14 @@ static int holds_now(ordered *o, const hd_tx *tx, const hd_receipt *r) {
             i < ACCOUNT_KEEP_MAX ? found[i] : world_account(&o->world, &accounts[i].addr);
         hd_account_now now = account_now(o, a);
         hd_account_settle(&accounts[i], &now, o->seq->envs[tx->env_idx].fork);
+    }
+    for (uint32_t i = 0; i < r->slot_cnt; i++) {
+        hd_slot_diff *d = &chunk->slots[r->slot_off + i];
+        const hd_world_account *a = d->account_idx < ACCOUNT_KEEP_MAX
+                                        ? found[d->account_idx]
+                                        : world_account(&o->world, &accounts[d->account_idx].addr);
+        if (d->flags & HD_DIFF_RANGE)
+            hd_slot_settle(d, a ? world_slot(&o->world, a, d->key) : hd_u256_zero());
     }
     return 1;
 }
@@ -389,20 +400,22 @@ static hd_err run_round(ordered *o, const hd_batch *batch, int on_device) {
 
 /* What a round costs and brings, at the prices met so far: 1 where running the invalid ones again
    at once is cheaper than running alone those that it will bring, taken to be as many as the last
-   round brought. Without prices a round must bring half. */
-static int round_pays(const ordered *o, uint32_t cnt, uint32_t last_cnt, uint32_t invalid_cnt,
-                      uint64_t index_ns) {
+   round brought; of the first tagged round, the share that such rounds bring. Without prices that
+   is tried, and of others each must bring half. */
+static int round_pays(const ordered *o, uint32_t round, uint32_t cnt, uint32_t last_cnt,
+                      uint32_t invalid_cnt, uint64_t index_ns) {
     const kept *k = o->k;
     if (invalid_cnt <= last_cnt / 2)
         return 1;
     if (!k->alone_gas || (o->seq->flags & HD_ORDERED_NEVER_SERIAL))
-        return 0;
+        return round == 1;
     uint64_t gas = 0;
     for (uint32_t i = 0; i < cnt; i++)
         gas += k->chunk.receipts[i].gas_used;
     double alone_ns = (double)gas * (double)k->alone_ns / ((double)k->alone_gas * cnt);
     double round_ns = (double)k->first_ns * invalid_cnt / cnt + (double)index_ns;
-    return (double)(last_cnt - invalid_cnt) * alone_ns > round_ns;
+    double gain_cnt = round == 1 ? (double)invalid_cnt * k->tagged_share : last_cnt - invalid_cnt;
+    return gain_cnt * alone_ns > round_ns;
 }
 
 /* Rounds until every transaction of the chunk holds: *is_settled is 1; or until that is too dear.
@@ -421,15 +434,19 @@ static hd_err run_rounds(ordered *o, hd_batch *batch, hd_version_input *in, uint
         o->stats->index_ns += index_ns;
         if (err != HD_OK)
             return err;
+        if (round == 2) /* what tagging brought */
+            k->tagged_share = (k->tagged_share + 1 - (double)invalid_cnt / last_cnt) / 2;
+        else if (round == 1) /* it is tried again now and then */
+            k->tagged_share += (1 - k->tagged_share) / 16;
         *is_settled = invalid_cnt == 0 || (!HD_KEEPS(HD_MUTATION_FINAL) && round > 1);
         if (*is_settled || round > ROUND_MAX ||
-            !round_pays(o, in->tx_cnt, last_cnt, invalid_cnt, index_ns))
+            !round_pays(o, round, in->tx_cnt, last_cnt, invalid_cnt, index_ns))
             return HD_OK;
         first = k->invalid[0]; /* what stands before it is final */
         begin_ns = hd_clock_ns();
         batch->list = k->invalid;
         batch->list_cnt = invalid_cnt;
-        batch->flags = HD_BATCH_READS | HD_BATCH_KEEP;
+        batch->flags = HD_BATCH_READS | HD_BATCH_KEEP | HD_BATCH_TAGGED;
         /* Never back to the device: what is left only shrinks. */
         *on_device = *on_device && is_for_device(o, round, invalid_cnt, last_cnt);
         if (*on_device)
@@ -516,6 +533,7 @@ static hd_err run_chunk(ordered *o, uint32_t begin, uint32_t cnt, uint32_t *done
     if (err != HD_OK)
         return err;
     o->stats->chunk_cnt++;
+    o->stats->sum_cnt += hd_version_index_sum_cnt(k->index);
     if (is_settled)
         err = commit_chunk(o, &in, begin, done_cnt);
     else
