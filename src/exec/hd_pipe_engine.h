@@ -11,10 +11,17 @@
 extern "C" {
 #endif
 
+/* Where calls queue their work: both run at once. */
+#define HD_PIPE_STREAM_MAIN 0u
+#define HD_PIPE_STREAM_INTAKE 1u /* admission of the block that comes next */
+
 /* Pointers named dev_ are of the backend's memory. All calls may return before their work is done,
    in order; down and select wait. Errors: HD_ERR_NOMEM, HD_ERR_DEVICE. */
 typedef struct {
     void (*close)(void *ctx);
+    /* Of the calls that follow: alloc, release, up, down, zero, wait, run and recover. Recover is
+       called for one of the two only. */
+    void (*select_stream)(void *ctx, uint32_t which);
     hd_err (*alloc)(void *ctx, void **dev_out, size_t sz);
     void (*release)(void *ctx, void *dev_p); /* NULL is allowed */
     hd_err (*up)(void *ctx, void *dev_dst, const void *src, size_t sz);
