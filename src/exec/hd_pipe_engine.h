@@ -29,6 +29,10 @@ typedef struct {
     hd_err (*move)(void *ctx, void *dev_dst, const void *dev_src, size_t sz);
     hd_err (*zero)(void *ctx, void *dev_p, size_t sz);
     hd_err (*wait)(void *ctx);
+    /* mark: what was queued so far on the selected stream is mark idx, 0 or 1; meet waits for it.
+     */
+    hd_err (*mark)(void *ctx, uint32_t idx);
+    hd_err (*meet)(void *ctx, uint32_t idx);
     /* Memory of the host that up and down are fastest with. */
     hd_err (*pin)(void *ctx, void **out, size_t sz);
     void (*unpin)(void *ctx, void *p);

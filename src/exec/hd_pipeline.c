@@ -513,6 +513,8 @@ hd_err hd_pipeline_prepare(hd_pipeline *p, const hd_pipeline_block *block) {
         err = p->e->run(p->ctx, HD_PIPE_ADMIT, &in->pipe, block->tx_cnt);
     if (err == HD_OK)
         err = in_recover(p, in);
+    if (err == HD_OK)
+        err = p->e->mark(p->ctx, (uint32_t)(in - p->in));
     p->e->select_stream(p->ctx, HD_PIPE_STREAM_MAIN);
     in->block = *block;
     in->is_begun = err == HD_OK;
@@ -544,14 +546,14 @@ static hd_err admit(hd_pipeline_result *out, hd_pipeline *p, const hd_pipeline_b
         ns = now;
         if (err == HD_OK)
             err = in_recover(p, in);
+        if (err == HD_OK)
+            err = p->e->mark(p->ctx, p->in_idx);
     }
-    if (err == HD_OK)
-        err = p->e->wait(p->ctx);
     p->e->select_stream(p->ctx, HD_PIPE_STREAM_MAIN);
+    if (err == HD_OK) /* the next block's admission may be queued behind: not to wait for that */
+        err = p->e->meet(p->ctx, p->in_idx);
     if (err == HD_OK)
         err = in_take(p, in);
-    if (err == HD_OK)
-        err = p->e->wait(p->ctx);
     out->recover_ns = hd_clock_ns() - ns;
     return err;
 }

@@ -51,6 +51,7 @@ typedef struct {
     hd_cuda_results results;
     cudaStream_t streams[2]; /* HD_PIPE_STREAM_...; the first is exec's */
     cudaStream_t stream;     /* the one that is selected */
+    cudaEvent_t marks[2];
     buffer buf[B_CNT];
 } device;
 
@@ -109,6 +110,9 @@ static void device_close(void *ctx) {
     }
     if (d->streams[1])
         cudaStreamDestroy(d->streams[1]);
+    for (uint32_t i = 0; i < 2; i++)
+        if (d->marks[i])
+            cudaEventDestroy(d->marks[i]);
     hd_exec_cuda_close(d->exec);
     free(d);
 }
@@ -158,6 +162,17 @@ static hd_err device_zero(void *ctx, void *p, size_t sz) {
 
 static hd_err device_wait(void *ctx) {
     CK(cudaStreamSynchronize(((device *)ctx)->stream));
+    return HD_OK;
+}
+
+static hd_err device_mark(void *ctx, uint32_t idx) {
+    device *d = (device *)ctx;
+    CK(cudaEventRecord(d->marks[idx], d->stream));
+    return HD_OK;
+}
+
+static hd_err device_meet(void *ctx, uint32_t idx) {
+    CK(cudaEventSynchronize(((device *)ctx)->marks[idx]));
     return HD_OK;
 }
 
@@ -320,11 +335,11 @@ static hd_err device_root(void *ctx, hd_hash *root) {
 }
 
 static const hd_pipe_engine device_engine = {
-    device_close,        device_select_stream, device_alloc,  device_release, device_up,
-    device_down,         device_move,          device_zero,   device_wait,    device_pin,
-    device_unpin,        device_run,           device_sum32,  device_sum64,   device_scan_folds,
-    device_scan_wipes,   device_sort,          device_select, device_recover, device_execute,
-    device_forest_reset, device_changes,       device_root};
+    device_close,   device_select_stream, device_alloc,        device_release, device_up,
+    device_down,    device_move,          device_zero,         device_wait,    device_mark,
+    device_meet,    device_pin,           device_unpin,        device_run,     device_sum32,
+    device_sum64,   device_scan_folds,    device_scan_wipes,   device_sort,    device_select,
+    device_recover, device_execute,       device_forest_reset, device_changes, device_root};
 
 extern "C" hd_err hd_pipe_cuda_open(const hd_pipe_engine **engine, void **ctx) {
     device *d = (device *)calloc(1, sizeof(*d));
@@ -338,7 +353,10 @@ extern "C" hd_err hd_pipe_cuda_open(const hd_pipe_engine **engine, void **ctx) {
         /* Blocks are admitted in the gaps that running ones leave. */
         int low, high;
         if (cudaDeviceGetStreamPriorityRange(&low, &high) != cudaSuccess ||
-            cudaStreamCreateWithPriority(&d->streams[1], cudaStreamNonBlocking, low) != cudaSuccess)
+            cudaStreamCreateWithPriority(&d->streams[1], cudaStreamNonBlocking, low) !=
+                cudaSuccess ||
+            cudaEventCreateWithFlags(&d->marks[0], cudaEventDisableTiming) != cudaSuccess ||
+            cudaEventCreateWithFlags(&d->marks[1], cudaEventDisableTiming) != cudaSuccess)
             err = HD_ERR_DEVICE;
     }
     if (err == HD_OK) {

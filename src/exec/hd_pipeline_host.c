@@ -66,6 +66,12 @@ static hd_err host_wait(void *ctx) {
     return HD_OK;
 }
 
+static hd_err host_mark(void *ctx, uint32_t idx) {
+    (void)ctx;
+    (void)idx;
+    return HD_OK;
+}
+
 typedef struct {
     const hd_pipe *p;
     uint32_t phase;
@@ -248,6 +254,8 @@ static const hd_pipe_engine host_engine = {.close = host_close,
                                            .move = host_move,
                                            .zero = host_zero,
                                            .wait = host_wait,
+                                           .mark = host_mark,
+                                           .meet = host_mark,
                                            .pin = host_alloc,
                                            .unpin = host_release,
                                            .run = host_run,
