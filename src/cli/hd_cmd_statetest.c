@@ -111,7 +111,7 @@ static hd_err run_from(suite *su, worker *w, size_t first) {
         hd_err err = HD_OK;
         make_batch(&batch, su, w, first, cnt);
         if (su->is_traced) {
-            hd_trace_file trace = {stderr, {0}, 0};
+            hd_trace_file trace = {.file = stderr};
             err = hd_exec_trace(w->exec, &w->results, &batch, hd_trace_to_file, &trace);
             if (err == HD_OK && !trace.line.err) {
                 hd_buf_clear(&trace.line);
