@@ -286,6 +286,10 @@ int hd_json_next(hd_json_iter *iter) {
 /* --- typed readers */
 
 hd_err hd_json_str(const char **out, size_t *out_sz, hd_msg *msg, hd_json val) {
+    /* Set in any case: callers that are inlined show gcc no way in which they are not. */
+    *out = "";
+    if (out_sz)
+        *out_sz = 0;
     if (!hd_json_is_string(val))
         return hd_json_fail(msg, val, "a string is expected, not %s", kind_name(val));
     *out = json_object_get_string(val.obj);

@@ -58,7 +58,7 @@ typedef struct {
 hd_json_iter hd_json_begin(hd_json obj);
 int hd_json_next(hd_json_iter *iter);
 
-/* Typed readers. HD_ERR_FORMAT with a message when val is something else. */
+/* Typed readers. HD_ERR_FORMAT with a message when val is something else; a string is then "". */
 hd_err hd_json_str(const char **out, size_t *out_sz, hd_msg *msg,
                    hd_json val); /* out_sz may be NULL */
 hd_err hd_json_bool(uint32_t *out, hd_msg *msg, hd_json val);
