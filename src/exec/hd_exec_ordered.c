@@ -8,6 +8,7 @@
 #include "base/hd_clock.h"
 #include "base/hd_log.h"
 #include "base/hd_mutation.h"
+#include "exec/hd_chains.h"
 #include "exec/hd_version_index.h"
 
 #define CHUNK_HOST 16384u
@@ -39,6 +40,12 @@
 /* A round that leaves more than one in so many of what the one before it left is about chains.
    Few of these are ready at once, and the host's threads are faster one by one. */
 #define ROUND_CHAIN_SHARE 4u
+/* What a transaction that holds costs where a chunk is finished in order: comparing and applying,
+   one after the other. */
+#define HELD_NS 400u
+/* Running a chain's member costs so much more than running it alone, in percent: it looks into two
+   indexes. */
+#define LANE_PERCENT 115u
 
 /* What is kept at the handle from one sequence to the next. */
 typedef struct {
@@ -46,10 +53,12 @@ typedef struct {
     hd_exec *many;  /* of a device's handle: host threads for what the device is not to run */
     int is_device_lost;
     hd_version_index *index;
+    hd_chains *chains;
     hd_results chunk;  /* of the present chunk */
     hd_results one;    /* of a transaction that ran alone */
     uint64_t first_ns; /* of the present chunk's first round */
     uint32_t *invalid;
+    uint32_t lane_rerun_cnt; /* of the present chunk: what ran again in chains */
     uint8_t *is_late; /* how often a transaction ran against versions; 255: so often or more */
     size_t tx_max;    /* room of these two */
     /* The choice between chunks and serial execution, and what it is made from. */
@@ -75,7 +84,8 @@ typedef struct {
 
 static void kept_free(void *ctx) {
     kept *k = ctx;
-    hd_version_index_close(k->index); /* before the threads that it borrows */
+    hd_chains_close(k->chains); /* before the threads that it borrows */
+    hd_version_index_close(k->index);
     hd_exec_close(k->alone);
     hd_exec_close(k->many);
     hd_results_free(&k->chunk);
@@ -105,6 +115,8 @@ static hd_err kept_open(kept **out, hd_exec *x) {
         }
         if (err == HD_OK)
             err = hd_version_index_open(&k->index, hd_exec_pool(k->many ? k->many : x));
+        if (err == HD_OK)
+            err = hd_chains_open(&k->chains, hd_exec_pool(k->many ? k->many : x));
         if (err != HD_OK) {
             kept_free(k);
             return err;
@@ -387,22 +399,75 @@ static hd_err run_round(ordered *o, const hd_batch *batch, int on_device) {
     return err;
 }
 
-/* What a round costs and brings, at the prices met so far: 1 where running the invalid ones again
-   at once is cheaper than running alone those that it will bring, taken to be as many as the last
-   round brought. Without prices a round must bring half. */
-static int round_pays(const ordered *o, uint32_t cnt, uint32_t last_cnt, uint32_t invalid_cnt,
-                      uint64_t index_ns) {
-    const kept *k = o->k;
-    if (invalid_cnt <= last_cnt / 2)
-        return 1;
-    if (!k->alone_gas || (o->seq->flags & HD_ORDERED_NEVER_SERIAL))
-        return 0;
-    uint64_t gas = 0;
-    for (uint32_t i = 0; i < cnt; i++)
-        gas += k->chunk.receipts[i].gas_used;
-    double alone_ns = (double)gas * (double)k->alone_ns / ((double)k->alone_gas * cnt);
-    double round_ns = (double)k->first_ns * invalid_cnt / cnt + (double)index_ns;
-    return (double)(last_cnt - invalid_cnt) * alone_ns > round_ns;
+/* What comes after a validation. */
+#define NEXT_ROUND 0u
+#define NEXT_CHAINS 1u
+#define NEXT_IN_ORDER 2u
+
+/* What the chunk's transactions cost alone, ns for each gas, at the prices met so far. 0: not
+   known. */
+static double gas_price_ns(const kept *k) {
+    return k->alone_gas ? (double)k->alone_ns / (double)k->alone_gas : 0;
+}
+
+/* What is cheapest at the prices met so far: the invalid ones at once, in chains beside each other,
+   or one after the other. A round is taken to bring the share that the last one brought, and so do
+   those after it, until none is left. */
+static hd_err choose_next(ordered *o, uint32_t *next, hd_chains_found *found,
+                          const hd_versions *versions, const hd_version_input *in,
+                          uint32_t last_cnt, uint32_t invalid_cnt, uint64_t index_ns) {
+    kept *k = o->k;
+    int is_free = (o->seq->flags & HD_ORDERED_NEVER_SERIAL) != 0;
+    double price = gas_price_ns(k),
+           threads = hd_pool_thread_cnt(hd_exec_pool(k->many ? k->many : o->x));
+    *next = NEXT_ROUND;
+    if (invalid_cnt <= last_cnt / 2 && (is_free || price == 0 || invalid_cnt < CHUNK_WORTH))
+        return HD_OK;
+    uint64_t begin_ns = hd_clock_ns();
+    hd_err err = hd_chains_find(k->chains, found, versions, in, k->invalid, invalid_cnt);
+    o->stats->lane_ns += hd_clock_ns() - begin_ns;
+    if (err != HD_OK)
+        return err;
+    /* Without prices, and for tests: chains wherever there are two. */
+    *next = found->chain_cnt > 1 ? NEXT_CHAINS : NEXT_IN_ORDER;
+    if (is_free || price == 0)
+        return HD_OK;
+    double in_order = (double)found->gas * price + (double)in->tx_cnt * HELD_NS;
+    double left = (double)invalid_cnt / last_cnt;
+    double rounds =
+        left < 1 ? ((double)k->first_ns * invalid_cnt / in->tx_cnt + (double)index_ns) / (1 - left)
+                 : in_order + 1;
+    double chains = HD_MAX((double)found->gas / threads, (double)found->longest_gas) * price *
+                        LANE_PERCENT / 100 +
+                    (double)index_ns;
+    if (rounds <= chains && rounds <= in_order)
+        *next = NEXT_ROUND;
+    else if (chains > in_order)
+        *next = NEXT_IN_ORDER;
+    return HD_OK;
+}
+
+/* The chains that were found last, on the host's threads. */
+static hd_err run_chains(ordered *o, const hd_batch *round, const hd_chains_found *found,
+                         uint32_t *rerun_cnt) {
+    kept *k = o->k;
+    uint64_t begin_ns = hd_clock_ns();
+    hd_batch batch = *round;
+    uint32_t most;
+    batch.flags = HD_BATCH_READS | HD_BATCH_KEEP;
+    hd_chains_begin(k->chains, &batch);
+    hd_err err = hd_exec_run(k->many ? k->many : o->x, &k->chunk, &batch);
+    if (err != HD_OK)
+        return err;
+    uint32_t cnt = hd_chains_end(k->chains, k->is_late, &most);
+    *rerun_cnt += cnt;
+    k->lane_rerun_cnt += cnt;
+    o->stats->round_cnt++;
+    o->stats->lane_chain_cnt += found->chain_cnt;
+    o->stats->lane_tx_cnt += found->tx_cnt;
+    o->stats->chain_cnt = HD_MAX(o->stats->chain_cnt, found->longest_cnt);
+    o->stats->lane_ns += hd_clock_ns() - begin_ns;
+    return HD_OK;
 }
 
 /* Rounds until every transaction of the chunk holds: *is_settled is 1; or until that is too dear.
@@ -410,7 +475,8 @@ static int round_pays(const ordered *o, uint32_t cnt, uint32_t last_cnt, uint32_
 static hd_err run_rounds(ordered *o, hd_batch *batch, hd_version_input *in, uint32_t *rerun_cnt,
                          int *is_settled, int *on_device) {
     kept *k = o->k;
-    uint32_t invalid_cnt, last_cnt = in->tx_cnt, first = 0;
+    uint32_t invalid_cnt, last_cnt = in->tx_cnt, first = 0, next = NEXT_ROUND;
+    hd_chains_found found;
     *is_settled = 0;
     for (uint32_t round = 1;; round++) {
         uint64_t begin_ns = hd_clock_ns(), index_ns;
@@ -422,10 +488,22 @@ static hd_err run_rounds(ordered *o, hd_batch *batch, hd_version_input *in, uint
         if (err != HD_OK)
             return err;
         *is_settled = invalid_cnt == 0 || (!HD_KEEPS(HD_MUTATION_FINAL) && round > 1);
-        if (*is_settled || round > ROUND_MAX ||
-            !round_pays(o, in->tx_cnt, last_cnt, invalid_cnt, index_ns))
+        if (*is_settled || round > ROUND_MAX)
             return HD_OK;
+        if (next == NEXT_CHAINS && invalid_cnt > last_cnt / 2)
+            return HD_OK; /* who meets whom was guessed wrong */
+        err = choose_next(o, &next, &found, batch->versions, in, last_cnt, invalid_cnt, index_ns);
+        if (err != HD_OK || next == NEXT_IN_ORDER)
+            return err;
         first = k->invalid[0]; /* what stands before it is final */
+        if (next == NEXT_CHAINS) {
+            err = run_chains(o, batch, &found, rerun_cnt);
+            *on_device = 0;
+            last_cnt = invalid_cnt;
+            if (err != HD_OK)
+                return err;
+            continue;
+        }
         begin_ns = hd_clock_ns();
         batch->list = k->invalid;
         batch->list_cnt = invalid_cnt;
@@ -466,6 +544,7 @@ static hd_err run_from_start(ordered *o, hd_version_input *in, uint32_t *rerun_c
                       .blockhash_ctx = o->seq->blockhash_ctx};
     *rerun_cnt = 0;
     *is_settled = 0;
+    k->lane_rerun_cnt = 0;
     hd_err err = run_round(o, &batch, *on_device);
     if (err != HD_OK)
         return err;
@@ -553,8 +632,11 @@ static hd_err run_priced_chunk(ordered *o, uint32_t *at, const uint32_t range[2]
     ns = hd_clock_ns() - ns;
     *at += done_cnt;
     k->probed_cnt++;
-    /* Conflicts within a chunk grow with its length: find the length that has few. */
-    if (rerun_cnt > cnt / 4)
+    /* Conflicts within a chunk grow with its length: find the length that has few. What ran again
+       in chains did so beside others, which longer chunks have more of. */
+    if (k->lane_rerun_cnt > cnt / 16 && k->lane_rerun_cnt >= rerun_cnt / 8 * 7)
+        k->chunk_cnt = HD_MIN(k->chunk_cnt * 2, range[1]);
+    else if (rerun_cnt > cnt / 4)
         k->chunk_cnt = HD_MAX(k->chunk_cnt / 2, range[0]);
     else if (rerun_cnt < cnt / 16)
         k->chunk_cnt = HD_MIN(k->chunk_cnt * 4, range[1]);

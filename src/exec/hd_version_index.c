@@ -112,7 +112,7 @@ static const hd_hash no_code = {HD_EMPTY_CODE_HASH};
 static int has_run(const hd_receipt *r) { return r->status <= HD_TX_HALT; }
 
 /* A touch without any change matters only where it may delete (EIP-158) or create (before it). */
-static int account_is_written(const hd_account_diff *d, uint32_t fork) {
+int hd_account_is_written(const hd_account_diff *d, uint32_t fork) {
     if (d->flags & (HD_DIFF_DELETED | HD_DIFF_DESTROYED | HD_DIFF_CODE))
         return 1;
     if (d->nonce != d->original_nonce || !hd_u256_is_equal(d->balance_wei, d->original_balance_wei))
@@ -144,7 +144,7 @@ static void each_write(const hd_version_index *x, uint32_t begin, uint32_t end, 
         for (uint32_t i = 0; i < r->account_cnt; i++) {
             const hd_account_diff *d = &res->accounts[r->account_off + i];
             uint32_t addr[5];
-            if (!account_is_written(d, env->fork))
+            if (!hd_account_is_written(d, env->fork))
                 continue;
             hd_addr_from_wire(addr, &d->addr);
             entry e = {t, i, hd_world_account_hash(x->versions.seed, addr)};
@@ -375,6 +375,11 @@ static hd_u256 world_slot(const hd_world *w, const hd_world_account *a, hd_u256 
     return hd_u256_zero();
 }
 
+hd_u256 hd_world_slot_value(const hd_world *w, const uint32_t addr[5], hd_u256 key) {
+    const hd_world_account *a = world_account(w, addr);
+    return a ? world_slot(w, a, key) : hd_u256_zero();
+}
+
 static void entry_addr(uint32_t addr[5], const hd_version_index *x, uint32_t kind, const entry *e) {
     const hd_version_input *in = x->in;
     const hd_receipt *r = &in->results->receipts[e->tx];
@@ -384,7 +389,7 @@ static void entry_addr(uint32_t addr[5], const hd_version_index *x, uint32_t kin
 }
 
 /* The account as the world has it, as a version before all. */
-static hd_account_version version_of_world(const hd_world *w, const uint32_t addr[5]) {
+hd_account_version hd_account_version_of_world(const hd_world *w, const uint32_t addr[5]) {
     hd_account_version v;
     memset(&v, 0, sizeof(v));
     const hd_world_account *a = world_account(w, addr);
@@ -426,9 +431,14 @@ static void version_fold(hd_account_version *v, const hd_version_index *x, const
         version_touch(v, e->tx, fork);
         return;
     }
-    const hd_account_diff *d = &in->results->accounts[r->account_off + e->idx];
+    hd_account_version_fold(v, &in->results->accounts[r->account_off + e->idx], e->tx, fork);
+}
+
+void hd_account_version_fold(hd_account_version *v, const hd_account_diff *d, uint32_t tx,
+                             uint32_t fork) {
+    v->tx = tx;
     if (d->flags & HD_DIFF_DESTROYED) {
-        version_delete(v, e->tx);
+        version_delete(v, tx);
         return;
     }
     /* A deletion of a touched empty account: the values are those of an empty one. */
@@ -443,7 +453,7 @@ static void version_fold(hd_account_version *v, const hd_version_index *x, const
     if (d->flags & HD_DIFF_SLOTS)
         v->flags |= HD_VERSION_HAS_STORAGE | HD_VERSION_STORAGE_UNSURE;
     if (d->flags & HD_DIFF_TOUCHED)
-        version_touch(v, e->tx, fork);
+        version_touch(v, tx, fork);
     else
         v->flags |= HD_VERSION_EXISTS;
 }
@@ -489,8 +499,8 @@ static hd_err build_accounts(hd_version_index *x, part *p, const entry *entries,
     /* Entries ascend by transaction, so each version follows the one before it. */
     for (uint32_t i = 0; i < cnt; i++) {
         hd_versions_account *k = &keys[ids[i]];
-        hd_account_version v =
-            k->cnt ? versions[k->first + k->cnt - 1] : version_of_world(x->in->world, k->addr);
+        hd_account_version v = k->cnt ? versions[k->first + k->cnt - 1]
+                                      : hd_account_version_of_world(x->in->world, k->addr);
         version_fold(&v, x, &entries[i]);
         versions[k->first + k->cnt++] = v;
     }
@@ -688,13 +698,13 @@ void hd_account_settle(hd_account_diff *d, const hd_account_now *now, uint32_t f
         d->flags |= HD_DIFF_CHANGED | HD_DIFF_EXISTS;
 }
 
-static void now_of_version(hd_account_now *now, const hd_version_index *x,
-                           const hd_account_version *v) {
+void hd_account_version_now(hd_account_now *now, const hd_account_version *v,
+                            const hd_versions *versions, const hd_world *world) {
     now->balance_wei = v->balance_wei;
     now->nonce = v->nonce;
     now->code_hash = v->code_ref & HD_CODE_VERSION
-                         ? &x->versions.codes[v->code_ref & ~HD_CODE_VERSION].hash
-                         : &x->in->world->codes[v->code_ref].hash;
+                         ? &versions->codes[v->code_ref & ~HD_CODE_VERSION].hash
+                         : &world->codes[v->code_ref].hash;
     now->is_there = v->flags & HD_VERSION_EXISTS;
     now->has_storage = v->flags & HD_VERSION_STORAGE_UNSURE ? 2
                        : v->flags & HD_VERSION_HAS_STORAGE  ? 1
@@ -703,8 +713,7 @@ static void now_of_version(hd_account_now *now, const hd_version_index *x,
 
 #define KEPT_MAX 16u
 
-static int tx_holds(const hd_version_index *x, uint32_t t) {
-    const hd_version_input *in = x->in;
+int hd_versions_hold(const hd_versions *versions, const hd_version_input *in, uint32_t t) {
     const hd_results *res = in->results;
     const hd_receipt *r = &res->receipts[t];
     const hd_account_version *kept[KEPT_MAX];
@@ -715,7 +724,7 @@ static int tx_holds(const hd_version_index *x, uint32_t t) {
         hd_account_now now;
         uint32_t addr[5];
         hd_addr_from_wire(addr, &d->addr);
-        const hd_account_version *v = hd_versions_account_find(&x->versions, addr, t);
+        const hd_account_version *v = hd_versions_account_find(versions, addr, t);
         if (i < KEPT_MAX)
             kept[i] = v;
         hd_account_version world;
@@ -726,10 +735,10 @@ static int tx_holds(const hd_version_index *x, uint32_t t) {
             int is_late = HD_KEEPS(HD_MUTATION_LATE) && in->is_late[t];
             if (!is_late && !is_assumed)
                 continue;
-            world = version_of_world(in->world, addr);
+            world = hd_account_version_of_world(in->world, addr);
             v = &world;
         }
-        now_of_version(&now, x, v);
+        hd_account_version_now(&now, v, versions, in->world);
         if (!hd_read_holds(d, &res->reads[r->account_off + i], &now))
             return 0;
     }
@@ -740,9 +749,9 @@ static int tx_holds(const hd_version_index *x, uint32_t t) {
         hd_addr_from_wire(addr, &owner->addr);
         const hd_account_version *a = d->account_idx < KEPT_MAX
                                           ? kept[d->account_idx]
-                                          : hd_versions_account_find(&x->versions, addr, t);
+                                          : hd_versions_account_find(versions, addr, t);
         uint32_t wiped = a ? a->wiped : 0;
-        const hd_slot_version *v = hd_versions_slot_find(&x->versions, addr, d->key, t);
+        const hd_slot_version *v = hd_versions_slot_find(versions, addr, d->key, t);
         hd_u256 now = hd_u256_zero();
         if (v && v->tx + 1 > wiped) {
             now = v->value;
@@ -767,7 +776,7 @@ static hd_err check_chunks(void *ctx, size_t begin, size_t end, uint32_t worker_
         chunk_range(x, c, &first, &last);
         x->found[c] = 0;
         for (uint32_t t = first; t < last; t++)
-            if (!tx_holds(x, t))
+            if (!hd_versions_hold(&x->versions, x->in, t))
                 x->invalid[first + x->found[c]++] = t;
     }
     return HD_OK;
@@ -810,10 +819,10 @@ static hd_err settle_chunks(void *ctx, size_t begin, size_t end, uint32_t worker
                 hd_addr_from_wire(addr, &d->addr);
                 const hd_account_version *v = hd_versions_account_find(&x->versions, addr, t);
                 if (!v) {
-                    world = version_of_world(in->world, addr);
+                    world = hd_account_version_of_world(in->world, addr);
                     v = &world;
                 }
-                now_of_version(&now, x, v);
+                hd_account_version_now(&now, v, &x->versions, in->world);
                 hd_account_settle(d, &now, in->envs[in->txs[t].env_idx].fork);
             }
         }
