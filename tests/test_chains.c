@@ -75,8 +75,8 @@ static hd_tx *ask(uint32_t from, uint32_t contract, uint64_t w0, uint64_t w1, hd
     return call(from, block_contract(contract), w0, w1, w2);
 }
 
-/* At block_pointer: k = slots[w0]; slots[k] = 3 * slots[k] + w1; slots[w0] = w2 unless that is zero.
-   So whom a transaction meets is known when it runs. */
+/* At block_pointer: k = slots[w0]; slots[k] = 3 * slots[k] + w1; slots[w0] = w2 unless that is
+   zero. So whom a transaction meets is known when it runs. */
 static hd_address block_pointer(void) { return addr_of(0xcc01); }
 
 static void put_pointer(void) {

@@ -102,8 +102,8 @@ static void put_line(const session *s, int is_ok, const char *why, uint64_t ns) 
 static void explain(const session *s) {
     const hd_block_result *r = &s->block.result;
     const hd_ordered_stats *t = &r->stats;
-    printf("    %" PRIu64 " rounds over %" PRIu64 " transactions in %" PRIu64
-           " chunks, %" PRIu64 " ran again, %" PRIu64 " ran alone, %" PRIu64 " failed\n"
+    printf("    %" PRIu64 " rounds over %" PRIu64 " transactions in %" PRIu64 " chunks, %" PRIu64
+           " ran again, %" PRIu64 " ran alone, %" PRIu64 " failed\n"
            "    %" PRIu64 " chains beside each other, %" PRIu64
            " transactions in them; the longest chain met %" PRIu64 "\n"
            "    senders %.3f ms; first rounds %.3f ms (kernels %.3f ms), indexing and validation "

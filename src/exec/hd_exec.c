@@ -14,6 +14,13 @@
 /* Where auto takes the device: below this the copies cost more than the host's run. */
 #define AUTO_CUDA_TX_MIN 4096u
 
+/* Each worker counts in its own with every transaction: no two share a cache line, nor a pair of
+   them, which processors fetch together. */
+typedef struct {
+    hd_results r;
+    uint8_t apart[128];
+} worker_results;
+
 struct hd_exec {
     uint32_t backend;
     uint32_t is_auto;
@@ -22,7 +29,7 @@ struct hd_exec {
     uint32_t worker_cnt;
     hd_pool *pool;
     hd_lane_memory *lanes; /* one a worker */
-    hd_results *parts;     /* one a worker */
+    worker_results *parts; /* one a worker */
     hd_lane_memory trace_lane;
     int has_trace_lane;
     hd_exec_cuda *cuda;
@@ -146,7 +153,7 @@ static hd_err host_chunk(void *ctx, size_t begin, size_t end, uint32_t worker_id
     if (worker_idx >= h->x->worker_cnt)
         worker_idx = 0;
     hd_binding_job job = {.batch = h->batch, .export_flags = h->batch->flags};
-    hd_results *part = h->x->worker_cnt == 1 ? h->out : &h->x->parts[worker_idx];
+    hd_results *part = h->x->worker_cnt == 1 ? h->out : &h->x->parts[worker_idx].r;
     for (size_t i = begin; i < end; i++) {
         job.tx_idx = h->batch->list ? h->batch->list[i] : (uint32_t)i;
         if (!tx_is_sound(h->batch, &h->batch->txs[job.tx_idx]))
@@ -169,7 +176,7 @@ static hd_err host_chains(void *ctx, size_t begin, size_t end, uint32_t worker_i
     if (worker_idx >= h->x->worker_cnt)
         worker_idx = 0;
     hd_binding_job job = {.batch = &own, .export_flags = own.flags};
-    hd_results *part = h->x->worker_cnt == 1 ? h->out : &h->x->parts[worker_idx];
+    hd_results *part = h->x->worker_cnt == 1 ? h->out : &h->x->parts[worker_idx].r;
     for (size_t n = begin; n < end; n++) {
         for (uint32_t i = chains->first[n]; i < chains->first[n + 1]; i++) {
             uint32_t t = job.tx_idx = own.list[i];
@@ -231,7 +238,7 @@ static hd_err gather_measure(void *ctx, size_t begin, size_t end, uint32_t worke
             sum.account += r->account_cnt;
             sum.slot += r->slot_cnt;
             sum.log += r->log_cnt;
-            sum.byte += bytes_of(&g->x->parts[g->x->tx_worker[i]], r);
+            sum.byte += bytes_of(&g->x->parts[g->x->tx_worker[i]].r, r);
         }
         g->places[c] = sum;
     }
@@ -250,7 +257,7 @@ static hd_err gather_copy(void *ctx, size_t begin, size_t end, uint32_t worker_i
             if (g->x->tx_worker[i] == WORKER_NONE)
                 continue;
             hd_receipt *r = &out->receipts[g->batch->list ? g->batch->list[i] : i];
-            const hd_results *p = &g->x->parts[g->x->tx_worker[i]];
+            const hd_results *p = &g->x->parts[g->x->tx_worker[i]].r;
             uint64_t shift = at.byte - r->output_off, sz = bytes_of(p, r);
             hd_account_diff *accounts = out->accounts + at.account;
             hd_log_entry *logs = out->logs + at.log;
@@ -347,7 +354,7 @@ static hd_err host_run(hd_exec *x, hd_results *out, const hd_batch *batch) {
             x->tx_worker_max = run_cnt;
         }
         for (uint32_t w = 0; w < x->worker_cnt; w++)
-            results_clear(&x->parts[w]);
+            results_clear(&x->parts[w].r);
     }
     if (batch->chains) {
         uint32_t chain_cnt = batch->chains->chain_cnt;
@@ -445,7 +452,7 @@ void hd_exec_close(hd_exec *x) {
         if (x->lanes)
             hd_lane_memory_close(&x->lanes[w]);
         if (x->parts)
-            hd_results_free(&x->parts[w]);
+            hd_results_free(&x->parts[w].r);
     }
     if (x->has_trace_lane)
         hd_lane_memory_close(&x->trace_lane);

@@ -47,6 +47,18 @@
    indexes. */
 #define LANE_PERCENT 115u
 
+/* What a range of the chunk's transactions came to, so that nobody walks over all of them alone. */
+#define RANGE_TX_CNT 128u
+
+typedef struct {
+    uint64_t gas, block_gas; /* used: by all, and by those that count for the block */
+    uint64_t gas_limit_max;  /* these' largest, and their blobs */
+    uint64_t blob_cnt;
+    uint32_t refused_cnt, failed_cnt;
+    uint32_t is_mixed; /* more than one block */
+    uint32_t reserved;
+} range_sum;
+
 /* What is kept at the handle from one sequence to the next. */
 typedef struct {
     hd_exec *alone; /* host, one thread */
@@ -60,7 +72,8 @@ typedef struct {
     uint32_t *invalid;
     uint32_t lane_rerun_cnt; /* of the present chunk: what ran again in chains */
     uint8_t *is_late; /* how often a transaction ran against versions; 255: so often or more */
-    size_t tx_max;    /* room of these two */
+    range_sum *ranges;
+    size_t tx_max; /* room of these three */
     /* The choice between chunks and serial execution, and what it is made from. */
     uint64_t alone_gas, alone_ns; /* what transactions cost that ran alone */
     uint32_t chunk_cnt;           /* transactions of the next chunk; 0: none ran yet */
@@ -92,6 +105,7 @@ static void kept_free(void *ctx) {
     hd_results_free(&k->one);
     free(k->invalid);
     free(k->is_late);
+    free(k->ranges);
     free(k);
 }
 
@@ -99,6 +113,9 @@ static void kept_free(void *ctx) {
 static int is_device(const hd_exec *x) {
     return hd_exec_backend(x) == HD_BACKEND_CUDA || hd_exec_backend(x) == HD_BACKEND_TILED;
 }
+
+/* The threads for what is done between rounds. */
+static hd_pool *host_pool(const ordered *o) { return hd_exec_pool(o->k->many ? o->k->many : o->x); }
 
 static hd_err kept_open(kept **out, hd_exec *x) {
     void **place = hd_exec_keep(x, kept_free);
@@ -133,10 +150,12 @@ static hd_err kept_reserve(kept *k, size_t tx_cnt) {
         return HD_OK;
     free(k->invalid);
     free(k->is_late);
+    free(k->ranges);
     k->tx_max = 0;
     k->invalid = malloc(tx_cnt * sizeof(*k->invalid));
     k->is_late = malloc(tx_cnt);
-    if (!k->invalid || !k->is_late)
+    k->ranges = malloc((tx_cnt / RANGE_TX_CNT + 1) * sizeof(*k->ranges));
+    if (!k->invalid || !k->is_late || !k->ranges)
         return HD_ERR_NOMEM;
     k->tx_max = tx_cnt;
     return HD_OK;
@@ -321,13 +340,72 @@ static hd_err run_serial(ordered *o, uint32_t begin, uint32_t end) {
 
 /* ---- chunks */
 
-/* The first transaction of the chunk that its block has no room for, or cnt. */
+typedef struct {
+    const ordered *o;
+    uint32_t begin, cnt;
+} range_job;
+
+static hd_err sum_ranges(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    const range_job *job = ctx;
+    (void)worker_idx;
+    for (size_t c = begin; c < end; c++) {
+        uint32_t first = (uint32_t)c * RANGE_TX_CNT, last = HD_MIN(first + RANGE_TX_CNT, job->cnt);
+        const hd_tx *txs = job->o->seq->txs + job->begin;
+        range_sum sum;
+        memset(&sum, 0, sizeof(sum));
+        for (uint32_t i = first; i < last; i++) {
+            const hd_receipt *r = &job->o->k->chunk.receipts[i];
+            int is_counted = !(txs[i].flags & HD_TX_SKIP_CHECKS);
+            sum.is_mixed |= txs[i].env_idx != txs[first].env_idx;
+            if (is_counted)
+                sum.gas_limit_max = HD_MAX(sum.gas_limit_max, txs[i].gas_limit);
+            if (is_counted && r->status >= HD_TX_INVALID)
+                sum.is_mixed |= txs[i].blob_cnt != 0; /* it asks for blobs that it does not get */
+            if (r->status >= HD_TX_INVALID) {
+                sum.refused_cnt++;
+                continue;
+            }
+            sum.failed_cnt += r->status != HD_TX_SUCCESS;
+            sum.gas += r->gas_used;
+            if (is_counted) {
+                sum.block_gas += r->gas_used;
+                sum.blob_cnt += txs[i].blob_cnt;
+            }
+        }
+        job->o->k->ranges[c] = sum;
+    }
+    return HD_OK;
+}
+
+/* Whether all of the range surely have room in the block that the first belongs to. */
+static int range_fits(const ordered *o, const range_sum *sum) {
+    const hd_env *env = &o->seq->envs[o->env_idx];
+    return !sum->is_mixed && o->block_gas_used <= env->gas_limit &&
+           sum->block_gas <= env->gas_limit - o->block_gas_used &&
+           sum->gas_limit_max <= env->gas_limit - o->block_gas_used - sum->block_gas &&
+           (!sum->blob_cnt || o->block_blob_cnt + sum->blob_cnt <= env->blob_cnt_max);
+}
+
+static void count_range(ordered *o, const range_sum *sum) {
+    o->block_gas_used += sum->block_gas;
+    o->block_blob_cnt += sum->blob_cnt;
+}
+
+/* The first transaction of the chunk that its block has no room for, or cnt. The ranges' sums are
+   made. */
 static uint32_t find_over(const ordered *o, uint32_t begin, uint32_t cnt) {
     ordered copy = *o;
     for (uint32_t i = 0; i < cnt; i++) {
         const hd_tx *tx = &o->seq->txs[begin + i];
         const hd_receipt *r = &o->k->chunk.receipts[i];
-        if (block_turn(&copy, tx) && HD_KEEPS(HD_MUTATION_OVER))
+        const range_sum *sum = &o->k->ranges[i / RANGE_TX_CNT];
+        int is_over = block_turn(&copy, tx);
+        if (i % RANGE_TX_CNT == 0 && range_fits(&copy, sum)) {
+            count_range(&copy, sum);
+            i += RANGE_TX_CNT - 1;
+            continue;
+        }
+        if (is_over && HD_KEEPS(HD_MUTATION_OVER))
             return i;
         if (r->status <= HD_TX_HALT && !(tx->flags & HD_TX_SKIP_CHECKS)) {
             copy.block_gas_used += r->gas_used;
@@ -337,23 +415,44 @@ static uint32_t find_over(const ordered *o, uint32_t begin, uint32_t cnt) {
     return cnt;
 }
 
+/* Gives the chunk's first cnt receipts to the caller, in order; where he asks for none, they are
+   only counted. */
+static hd_err deliver_chunk(ordered *o, uint32_t begin, uint32_t cnt) {
+    hd_err err = HD_OK;
+    for (uint32_t i = 0; err == HD_OK && i < cnt; i++) {
+        const range_sum *sum = &o->k->ranges[i / RANGE_TX_CNT];
+        block_turn(o, &o->seq->txs[begin + i]);
+        if (!o->seq->receipt && !sum->is_mixed && i % RANGE_TX_CNT == 0 &&
+            cnt - i >= RANGE_TX_CNT) {
+            count_range(o, sum);
+            o->stats->refused_cnt += sum->refused_cnt;
+            o->stats->failed_cnt += sum->failed_cnt;
+            o->stats->gas_used += sum->gas;
+            i += RANGE_TX_CNT - 1;
+            continue;
+        }
+        err = deliver(o, begin + i, &o->k->chunk.receipts[i], &o->k->chunk);
+    }
+    return err;
+}
+
 /* Every transaction of the chunk holds: up to the first that its block has no room for they are
    delivered, and their last writes enter the state. */
 static hd_err commit_chunk(ordered *o, hd_version_input *in, uint32_t begin, uint32_t *done_cnt) {
     uint64_t begin_ns = hd_clock_ns();
     const hd_versions *versions;
+    range_job job = {.o = o, .begin = begin, .cnt = in->tx_cnt};
+    hd_err err = hd_pool_for(host_pool(o), (in->tx_cnt + RANGE_TX_CNT - 1) / RANGE_TX_CNT, 0,
+                             sum_ranges, &job);
     uint32_t cnt = find_over(o, begin, in->tx_cnt);
-    hd_err err = HD_OK;
     if (cnt < in->tx_cnt) {
         in->tx_cnt = cnt;
         err = hd_version_index_build(o->k->index, &versions, in);
     }
     if (err == HD_OK && o->seq->receipt && !(o->seq->flags & HD_ORDERED_RECEIPTS))
         err = hd_version_index_settle(o->k->index, in);
-    for (uint32_t i = 0; err == HD_OK && i < cnt; i++) {
-        block_turn(o, &o->seq->txs[begin + i]);
-        err = deliver(o, begin + i, &o->k->chunk.receipts[i], &o->k->chunk);
-    }
+    if (err == HD_OK)
+        err = deliver_chunk(o, begin, cnt);
     if (err == HD_OK)
         err = hd_version_index_commit(o->k->index, o->s, in);
     hd_state_world(&o->world, o->s);
@@ -418,8 +517,7 @@ static hd_err choose_next(ordered *o, uint32_t *next, hd_chains_found *found,
                           uint32_t last_cnt, uint32_t invalid_cnt, uint64_t index_ns) {
     kept *k = o->k;
     int is_free = (o->seq->flags & HD_ORDERED_NEVER_SERIAL) != 0;
-    double price = gas_price_ns(k),
-           threads = hd_pool_thread_cnt(hd_exec_pool(k->many ? k->many : o->x));
+    double price = gas_price_ns(k), threads = hd_pool_thread_cnt(host_pool(o));
     *next = NEXT_ROUND;
     if (invalid_cnt <= last_cnt / 2 && (is_free || price == 0 || invalid_cnt < CHUNK_WORTH))
         return HD_OK;
@@ -582,7 +680,8 @@ static hd_err run_chunk(ordered *o, uint32_t begin, uint32_t cnt, uint32_t *done
                            .txs = o->seq->txs + begin,
                            .results = &k->chunk,
                            .is_late = k->is_late,
-                           .tx_cnt = cnt};
+                           .tx_cnt = cnt,
+                           .env_cnt = o->seq->env_cnt};
     err = run_from_start(o, &in, rerun_cnt, &is_settled, &on_device);
     if (on_device && (err == HD_ERR_DEVICE || err == HD_ERR_NOMEM)) {
         /* Nothing of the chunk has entered the state: it begins anew without the device. */

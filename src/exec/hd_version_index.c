@@ -10,7 +10,9 @@
 
 #define PART_BITS 6u /* enough parts that workers share them evenly */
 #define PART_CNT (1u << PART_BITS)
-#define CHUNK_CNT_MAX 256u /* ranges of transactions that are gathered at once */
+/* Ranges of transactions that are gathered at once. Each has counters for all parts, which one
+   thread sums up. */
+#define CHUNK_CNT_MAX 96u
 #define CHUNK_TX_MIN 64u
 #define ENTRY_FEE UINT32_MAX
 #define COINBASE_MAX 8u /* whose readers are looked for; of more blocks' fees all are versions */
@@ -204,7 +206,9 @@ static void find_coinbases(hd_version_index *x) {
     const hd_version_input *in = x->in;
     uint32_t env_idx = UINT32_MAX;
     x->coinbase_cnt = 0;
-    for (uint32_t t = 0; t < in->tx_cnt && x->coinbase_cnt <= COINBASE_MAX; t++) {
+    /* Where all are of one block, the first tells. */
+    uint32_t cnt = in->env_cnt == 1 ? HD_MIN(in->tx_cnt, 1u) : in->tx_cnt;
+    for (uint32_t t = 0; t < cnt && x->coinbase_cnt <= COINBASE_MAX; t++) {
         if (in->txs[t].env_idx == env_idx)
             continue;
         env_idx = in->txs[t].env_idx;
@@ -289,6 +293,10 @@ static hd_err publish_codes(hd_version_index *x) {
     for (uint32_t pass = 0; pass < 2; pass++) {
         size_t code_idx = 0, byte_off = 0, word_off = 0;
         for (uint32_t t = 0; t < in->tx_cnt; t++) {
+            if (!(x->found[t / x->chunk_tx_cnt] & FOUND_CODES)) {
+                t += x->chunk_tx_cnt - 1 - t % x->chunk_tx_cnt; /* to the end of its range */
+                continue;
+            }
             const hd_receipt *r = &res->receipts[t];
             for (uint32_t i = 0; has_run(r) && i < r->account_cnt; i++) {
                 hd_account_diff *d = &res->accounts[r->account_off + i];
@@ -941,28 +949,104 @@ static hd_err commit_slots(hd_version_index *x, hd_state *s) {
     return err;
 }
 
+/* A block's fees in a range of transactions. */
+typedef struct {
+    hd_u256 first_wei, rest_wei; /* the first fee, and the sum of the others */
+    uint32_t env_idx;
+    uint32_t is_paid;  /* there is a fee */
+    uint32_t is_mixed; /* it is of more than one block: nothing else is said */
+} fees;
+
+typedef struct {
+    const hd_version_index *x;
+    const hd_version_input *in;
+    fees ranges[CHUNK_CNT_MAX];
+} fee_sums;
+
+static void add_fee(fees *f, const hd_receipt *r) {
+    if (!fee_is_written(r))
+        return;
+    if (f->is_paid)
+        f->rest_wei = hd_u256_add(f->rest_wei, r->fee_wei);
+    else
+        f->first_wei = r->fee_wei;
+    f->is_paid = 1;
+}
+
+static hd_err sum_fees(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    fee_sums *sums = ctx;
+    const hd_version_input *in = sums->in;
+    (void)worker_idx;
+    for (size_t c = begin; c < end; c++) {
+        fees f;
+        uint32_t first, last;
+        chunk_range(sums->x, c, &first, &last);
+        memset(&f, 0, sizeof(f));
+        f.env_idx = in->txs[first].env_idx;
+        for (uint32_t t = first; t < last && !f.is_mixed; t++) {
+            f.is_mixed = in->txs[t].env_idx != f.env_idx;
+            add_fee(&f, &in->results->receipts[t]);
+        }
+        sums->ranges[c] = f;
+    }
+    return HD_OK;
+}
+
+/* The first fee of a block enters alone: where it is nothing it may delete the account (EIP-158),
+   which the sum would hide. */
+static hd_err pay_fees(hd_state *s, const hd_version_input *in, const fees *f) {
+    const hd_env *env = &in->envs[f->env_idx];
+    hd_err err =
+        f->is_paid ? hd_state_add_balance(s, &env->coinbase, f->first_wei, env->fork) : HD_OK;
+    if (err != HD_OK || hd_u256_is_zero(f->rest_wei))
+        return err;
+    return hd_state_add_balance(s, &env->coinbase, f->rest_wei, env->fork);
+}
+
+/* f goes on with those of more, or is paid where more is another block's. */
+static hd_err join_fees(fees *f, hd_state *s, const hd_version_input *in, const fees *more) {
+    if (f->env_idx != more->env_idx) {
+        hd_err err = pay_fees(s, in, f);
+        *f = *more;
+        return err;
+    }
+    if (f->is_paid)
+        f->rest_wei = hd_u256_add(f->rest_wei, hd_u256_add(more->first_wei, more->rest_wei));
+    else
+        *f = *more;
+    return HD_OK;
+}
+
+/* Nobody read the coinbases: their fees are sums. */
+static hd_err commit_fees(hd_version_index *x, hd_state *s, const hd_version_input *in) {
+    fee_sums sums;
+    fees f;
+    sums.x = x;
+    sums.in = x->in = in;
+    hd_err err = hd_pool_for(x->pool, x->chunk_cnt, 1, sum_fees, &sums);
+    memset(&f, 0, sizeof(f));
+    f.env_idx = in->tx_cnt ? in->txs[0].env_idx : 0;
+    for (uint32_t c = 0; err == HD_OK && c < x->chunk_cnt; c++) {
+        uint32_t first, last;
+        if (!sums.ranges[c].is_mixed) {
+            err = join_fees(&f, s, in, &sums.ranges[c]);
+            continue;
+        }
+        chunk_range(x, c, &first, &last);
+        for (uint32_t t = first; err == HD_OK && t < last; t++) {
+            fees one;
+            memset(&one, 0, sizeof(one));
+            one.env_idx = in->txs[t].env_idx;
+            add_fee(&one, &in->results->receipts[t]);
+            err = join_fees(&f, s, in, &one);
+        }
+    }
+    return err == HD_OK ? pay_fees(s, in, &f) : err;
+}
+
 hd_err hd_version_index_commit(hd_version_index *x, hd_state *s, const hd_version_input *in) {
     hd_err err = commit_accounts(x, s);
     if (err == HD_OK)
         err = commit_slots(x, s);
-    /* Nobody read the coinbases: their fees are sums. The first fee enters alone: where it is
-       nothing it may delete the account (EIP-158), which the sum would hide. */
-    for (uint32_t t = 0; err == HD_OK && !x->with_fees && t < in->tx_cnt;) {
-        const hd_env *env = &in->envs[in->txs[t].env_idx];
-        uint32_t env_idx = in->txs[t].env_idx, any = 0;
-        hd_u256 sum = hd_u256_zero();
-        for (; err == HD_OK && t < in->tx_cnt && in->txs[t].env_idx == env_idx; t++) {
-            if (!fee_is_written(&in->results->receipts[t]))
-                continue;
-            sum = hd_u256_add(sum, in->results->receipts[t].fee_wei);
-            if (!any) {
-                err = hd_state_add_balance(s, &env->coinbase, sum, env->fork);
-                sum = hd_u256_zero();
-            }
-            any = 1;
-        }
-        if (err == HD_OK && !hd_u256_is_zero(sum))
-            err = hd_state_add_balance(s, &env->coinbase, sum, env->fork);
-    }
-    return err;
+    return err == HD_OK && !x->with_fees ? commit_fees(x, s, in) : err;
 }

@@ -18,6 +18,7 @@ typedef struct {
     hd_results *results;    /* receipts[i] of txs[i]; accounts' reserved fields are ours */
     const uint8_t *is_late; /* of each: it ran against versions, not the world alone */
     uint32_t tx_cnt;
+    uint32_t env_cnt; /* 1: all are of one block */
 } hd_version_input;
 
 /* pool (NULL: the caller alone) must outlive the index. HD_ERR_NOMEM. */
