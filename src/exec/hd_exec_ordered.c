@@ -11,7 +11,10 @@
 #include "exec/hd_chains.h"
 #include "exec/hd_version_index.h"
 
-#define CHUNK_HOST 16384u
+/* A thread's share of a chunk's results should fit its core's cache. */
+#define CHUNK_THREAD 1024u
+#define CHUNK_HOST_MIN 2048u /* whatever that share: a dozen loops over a chunk are handed out */
+#define CHUNK_HOST 16384u    /* and more brings more conflicts */
 #define CHUNK_CUDA 65536u
 /* The shortest chunk worth its launch. */
 #define CHUNK_MIN_HOST 256u
@@ -796,11 +799,13 @@ hd_err hd_exec_ordered(hd_exec *x, hd_state *s, const hd_sequence *seq, hd_order
     o.seq = seq;
     hd_state_world(&o.world, s);
     int is_cuda = hd_exec_backend(x) == HD_BACKEND_CUDA && !o.k->is_device_lost;
-    uint32_t chunk_max = seq->chunk_cnt ? seq->chunk_cnt : is_cuda ? CHUNK_CUDA : CHUNK_HOST;
-    chunk_max = HD_MIN(chunk_max, HD_ORDERED_CHUNK_MAX);
+    uint32_t thread_cnt = hd_pool_thread_cnt(host_pool(&o));
+    uint32_t chunk_max = is_cuda ? CHUNK_CUDA : HD_MIN(CHUNK_THREAD * thread_cnt, CHUNK_HOST);
+    if (!is_cuda)
+        chunk_max = HD_MAX(chunk_max, CHUNK_HOST_MIN);
+    chunk_max = HD_MIN(seq->chunk_cnt ? seq->chunk_cnt : chunk_max, HD_ORDERED_CHUNK_MAX);
     /* One thread gains nothing by running ahead. */
-    hd_pool *pool = hd_exec_pool(o.k->many ? o.k->many : x);
-    if (!is_cuda && hd_pool_thread_cnt(pool) == 1 && !(seq->flags & HD_ORDERED_NEVER_SERIAL))
+    if (!is_cuda && thread_cnt == 1 && !(seq->flags & HD_ORDERED_NEVER_SERIAL))
         chunk_max = 1;
     uint32_t range[2] = {HD_MIN(is_cuda ? CHUNK_MIN_CUDA : CHUNK_MIN_HOST, chunk_max), chunk_max};
     if (seq->flags & HD_ORDERED_NEVER_SERIAL)

@@ -352,6 +352,44 @@ static hd_err publish_codes(hd_version_index *x) {
     return HD_OK;
 }
 
+/* ---- what lies far away is asked for before it is needed: a chunk's results and tables are larger
+   than a core's caches, and nearly every entry waits for memory otherwise ---- */
+
+#define AHEAD_FAR 16u /* entries: what tells where the next thing lies */
+#define AHEAD_NEAR 8u
+
+static inline void ahead(const void *p) { __builtin_prefetch(p); }
+
+/* The results that entry i + AHEAD... of cnt writes. */
+static inline void ahead_of_entry(const hd_version_input *in, uint32_t kind, const entry *entries,
+                                  uint32_t i, uint32_t cnt) {
+    const hd_results *res = in->results;
+    if (i + AHEAD_FAR < cnt)
+        ahead(&res->receipts[entries[i + AHEAD_FAR].tx].account_off);
+    if (i + AHEAD_NEAR >= cnt || entries[i + AHEAD_NEAR].idx == ENTRY_FEE)
+        return;
+    const entry *e = &entries[i + AHEAD_NEAR];
+    const hd_receipt *r = &res->receipts[e->tx];
+    const char *p = kind == 0 ? (const char *)&res->accounts[r->account_off + e->idx]
+                              : (const char *)&res->slots[r->slot_off + e->idx];
+    ahead(p);
+    ahead(p + 64);
+    ahead(p + 128);
+}
+
+static inline void ahead_of_world(const hd_world *w, uint32_t hash) {
+    ahead(&w->account_table[hash & w->account_mask]);
+}
+
+/* After ahead_of_world: the account, if it is the first of its place. */
+static inline void ahead_of_world_account(const hd_world *w, uint32_t hash) {
+    uint32_t ref = w->account_table[hash & w->account_mask];
+    if (!ref)
+        return;
+    ahead(&w->accounts[ref - 1]);
+    ahead((const char *)&w->accounts[ref - 1] + 64);
+}
+
 /* ---- a part's keys and versions ---- */
 
 static uint32_t table_cap(uint32_t cnt) {
@@ -483,6 +521,7 @@ static hd_err build_accounts(hd_version_index *x, part *p, const entry *entries,
     memset(table, 0, (size_t)cap * 4);
     for (uint32_t i = 0; i < cnt; i++) {
         uint32_t addr[5], h = entries[i].hash >> PART_BITS;
+        ahead_of_entry(x->in, 0, entries, i, cnt);
         entry_addr(addr, x, 0, &entries[i]);
         for (;; h++) {
             uint32_t *ref = &table[h & (cap - 1)];
@@ -507,6 +546,10 @@ static hd_err build_accounts(hd_version_index *x, part *p, const entry *entries,
     /* Entries ascend by transaction, so each version follows the one before it. */
     for (uint32_t i = 0; i < cnt; i++) {
         hd_versions_account *k = &keys[ids[i]];
+        if (i + AHEAD_FAR < cnt)
+            ahead_of_world(x->in->world, entries[i + AHEAD_FAR].hash);
+        if (i + AHEAD_NEAR < cnt)
+            ahead_of_world_account(x->in->world, entries[i + AHEAD_NEAR].hash);
         hd_account_version v = k->cnt ? versions[k->first + k->cnt - 1]
                                       : hd_account_version_of_world(x->in->world, k->addr);
         version_fold(&v, x, &entries[i]);
@@ -539,6 +582,7 @@ static hd_err build_slots(hd_version_index *x, part *p, const entry *entries, ui
     memset(table, 0, (size_t)cap * 4);
     for (uint32_t i = 0; i < cnt; i++) {
         uint32_t addr[5], h = entries[i].hash >> PART_BITS;
+        ahead_of_entry(x->in, 1, entries, i, cnt);
         hd_u256 key = res->slots[res->receipts[entries[i].tx].slot_off + entries[i].idx].key;
         entry_addr(addr, x, 1, &entries[i]);
         for (;; h++) {
@@ -776,6 +820,48 @@ int hd_versions_hold(const hd_versions *versions, const hd_version_input *in, ui
     return 1;
 }
 
+/* Transactions are compared one after the other; what the next ones will look up is known. */
+static void ahead_of_check(const hd_version_index *x, uint32_t t, uint32_t last) {
+    const hd_version_input *in = x->in;
+    const hd_results *res = in->results;
+    for (uint32_t near = 0; near < 2; near++) { /* far first, of the transaction after the next */
+        uint32_t n = t + (near ? 1 : 2);
+        if (n >= last)
+            continue;
+        const hd_receipt *r = &res->receipts[n];
+        for (uint32_t i = 0; i < HD_MIN(r->account_cnt, KEPT_MAX); i++) {
+            uint32_t addr[5];
+            hd_addr_from_wire(addr, &res->accounts[r->account_off + i].addr);
+            uint32_t h = hd_world_account_hash(x->versions.seed, addr);
+            const hd_versions_part *p = &x->views[h & (PART_CNT - 1)];
+            const uint32_t *ref = &p->account_table[(h >> PART_BITS) & p->account_mask];
+            int is_sender = i == 0;
+            if (!near) {
+                ahead(ref);
+                if (is_sender)
+                    ahead_of_world(in->world, h);
+                continue;
+            }
+            if (*ref)
+                ahead(&p->accounts[*ref - 1]);
+            if (is_sender)
+                ahead_of_world_account(in->world, h);
+        }
+        for (uint32_t i = 0; i < HD_MIN(r->slot_cnt, KEPT_MAX); i++) {
+            const hd_slot_diff *d = &res->slots[r->slot_off + i];
+            uint32_t addr[5];
+            hd_addr_from_wire(addr, &res->accounts[r->account_off + d->account_idx].addr);
+            uint32_t h = hd_versions_slot_hash(x->versions.seed, addr, d->key);
+            const hd_versions_part *p = &x->views[h & (PART_CNT - 1)];
+            const uint32_t *ref = &p->slot_table[(h >> PART_BITS) & p->slot_mask];
+            if (!near)
+                ahead(ref);
+            else if (*ref)
+                ahead(&p->slots[*ref - 1]);
+        }
+    }
+}
+
 static hd_err check_chunks(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
     hd_version_index *x = ctx;
     (void)worker_idx;
@@ -783,9 +869,11 @@ static hd_err check_chunks(void *ctx, size_t begin, size_t end, uint32_t worker_
         uint32_t first, last;
         chunk_range(x, c, &first, &last);
         x->found[c] = 0;
-        for (uint32_t t = first; t < last; t++)
+        for (uint32_t t = first; t < last; t++) {
+            ahead_of_check(x, t, last);
             if (!hd_versions_hold(&x->versions, x->in, t))
                 x->invalid[first + x->found[c]++] = t;
+        }
     }
     return HD_OK;
 }
