@@ -14,6 +14,24 @@
 #define HD_BACKEND_TILED 3u  /* the device's lane layout on the CPU: for tests */
 #define HD_BACKEND_SWITCH 4u /* the host's lanes with the device's switch dispatch: for tests */
 
+struct hd_results;
+struct hd_versions;
+
+/* A batch's list cut into chains, for host threads: a chain's transactions run in the list's order
+   on one thread, chains beside each other. Both functions are called from the worker that runs the
+   chain; worker_idx is below the pool's thread count, and no two chains share one at a time. */
+typedef struct {
+    const uint32_t *first; /* where chain i begins in the list; chain_cnt + 1 of them */
+    uint32_t chain_cnt;
+    void *ctx;
+    /* The versions that the transaction is to read; NULL: the result that it has stays. */
+    hd_err (*before)(void *ctx, const struct hd_versions **versions, uint32_t worker_idx,
+                     uint32_t chain_idx, uint32_t tx_idx);
+    /* It ran: its receipt, whose offsets point into from until the call returns. */
+    hd_err (*after)(void *ctx, uint32_t worker_idx, uint32_t tx_idx, const hd_receipt *r,
+                    const struct hd_results *from);
+} hd_batch_chains;
+
 typedef struct {
     const hd_world *worlds;
     const hd_env *envs;
@@ -39,6 +57,7 @@ typedef struct {
     uint32_t list_cnt;
     uint32_t position;
     const struct hd_versions *versions;
+    const hd_batch_chains *chains; /* NULL: none; else list is set, and the backend is host */
 } hd_batch;
 
 #define HD_BATCH_READS 1u   /* export read-only accounts and slots too (for validation) */
@@ -59,7 +78,7 @@ typedef struct {
 /* Results live in arrays that grow and are reused by the next hd_exec_run. receipts[i] belongs to
    txs[i]; its ranges lie anywhere in the arrays (a backend may finish transactions out of order),
    its entries in the order in which the transaction met them. */
-typedef struct {
+typedef struct hd_results {
     hd_receipt *receipts;
     hd_account_diff *accounts;
     hd_account_read *reads; /* of each of accounts, with HD_BATCH_READS */
