@@ -130,6 +130,21 @@ static __global__ void supply_blockhash(const __grid_constant__ wave_args w, con
     lane_save(&vm);
 }
 
+/* What lanes look for in a world that is not complete. */
+static __global__ void gather_needs(const __grid_constant__ wave_args w, const uint32_t *lanes,
+                                    uint32_t cnt, hd_world_need *needs) {
+    uint32_t i = blockIdx.x * BLOCK_SZ + threadIdx.x;
+    if (i >= cnt)
+        return;
+    hd_vm vm;
+    wave_bind(&vm, &w, lanes[i]);
+    lane_load(&vm);
+    hd_world_need *n = &needs[i];
+    account_addr(n->addr, account_ptr(&vm, vm.s.need_idx));
+    n->is_slot = vm.s.stop == HD_STOP_NEED_SLOT;
+    n->key = n->is_slot ? vm.s.need_key : hd_u256_zero();
+}
+
 /* Grouping: which code the transaction enters, and its selector. */
 static __device__ uint32_t group_key(const hd_tx *tx, const hd_world *worlds, const uint8_t *data) {
     uint32_t addr[5], code = 0, selector = 0;
@@ -702,6 +717,37 @@ static hd_err serve_blockhashes(hd_exec_cuda *x, const wave_args *w, const hd_ba
     return err;
 }
 
+/* Nothing runs on the device while the world is changed. */
+static hd_err serve_needs(hd_exec_cuda *x, const wave_args *w, const hd_batch *b,
+                          const stop_record *records, uint32_t cnt) {
+    size_t needs_sz = (size_t)cnt * sizeof(hd_world_need);
+    if (!b->supply)
+        return HD_ERR_ABSENT;
+    RET(buffer_reserve(&x->buf[B_JOBS], needs_sz + (size_t)cnt * 4));
+    uint8_t *d = x->buf[B_JOBS].p, *h = (uint8_t *)malloc(needs_sz + (size_t)cnt * 4);
+    hd_world_need *needs = (hd_world_need *)(void *)h;
+    uint32_t *lanes = (uint32_t *)(void *)(h + needs_sz);
+    if (!h)
+        return HD_ERR_NOMEM;
+    for (uint32_t i = 0; i < cnt; i++)
+        lanes[i] = records[i].lane;
+    hd_err err = HD_OK;
+    if (cudaMemcpyAsync(d + needs_sz, lanes, (size_t)cnt * 4, cudaMemcpyHostToDevice, x->stream) !=
+        cudaSuccess)
+        err = HD_ERR_DEVICE;
+    gather_needs<<<grid(cnt), BLOCK_SZ, 0, x->stream>>>(*w, (const uint32_t *)(d + needs_sz), cnt,
+                                                        (hd_world_need *)d);
+    x->launch_cnt++;
+    if (cudaGetLastError() != cudaSuccess ||
+        cudaMemcpyAsync(needs, d, needs_sz, cudaMemcpyDeviceToHost, x->stream) != cudaSuccess ||
+        cudaStreamSynchronize(x->stream) != cudaSuccess)
+        err = HD_ERR_DEVICE;
+    if (err == HD_OK)
+        err = b->supply->need(b->supply->ctx, needs, cnt);
+    free(h);
+    return err;
+}
+
 static int record_order(const void *a, const void *b) {
     const stop_record *p = (const stop_record *)a, *q = (const stop_record *)b;
     if (p->stop != q->stop)
@@ -791,6 +837,8 @@ static hd_err wave_run(hd_exec_cuda *x, hd_results *out, const hd_batch *b, wave
                 err = serve_precompiles(x, w, r + i, same);
             } else if (r[i].stop == HD_STOP_NEED_BLOCKHASH) {
                 err = serve_blockhashes(x, w, b, lane_tx, r + i, same);
+            } else if (r[i].stop == HD_STOP_NEED_ACCOUNT || r[i].stop == HD_STOP_NEED_SLOT) {
+                err = serve_needs(x, w, b, r + i, same);
             } else if (r[i].stop == HD_STOP_NEED_MEMORY) {
                 go_on = 0;
                 for (uint32_t k = 0; k < same; k++) {
