@@ -10,7 +10,8 @@
 
 /* Keeps a second state in step by what it is told, as a store does. */
 typedef struct {
-    hd_hash before; /* the root that taking the block back has to give */
+    hd_hash before; /* the root that taking the block back has to give; of one block in three */
+    int has_before;
     uint64_t call_cnt, number;
     uint64_t fails_at; /* this call fails; 0: none does */
 } sink_probe;
@@ -23,11 +24,15 @@ static hd_err sink_probe_take(void *ctx, const hd_state *s, const hd_undo *chang
     assert_non_null(copy);
     assert_true(number > k->number);
     k->number = number;
-    assert_int_equal(hd_state_copy(copy, s), HD_OK);
-    assert_int_equal(hd_undo_apply(copy, changes), HD_OK);
-    assert_int_equal(hd_state_root(&root, copy), HD_OK);
-    assert_memory_equal(&root, &k->before, 32);
-    assert_int_equal(hd_state_root(&k->before, s), HD_OK);
+    if (k->has_before) {
+        assert_int_equal(hd_state_copy(copy, s), HD_OK);
+        assert_int_equal(hd_undo_apply(copy, changes), HD_OK);
+        assert_int_equal(hd_state_root(&root, copy), HD_OK);
+        assert_memory_equal(&root, &k->before, 32);
+    }
+    k->has_before = k->call_cnt % 3 == 1;
+    if (k->has_before)
+        assert_int_equal(hd_state_root(&k->before, s), HD_OK);
     hd_state_free(copy);
     return ++k->call_cnt == k->fails_at ? HD_ERR_IO : HD_OK;
 }
@@ -40,6 +45,7 @@ typedef struct {
     world w;         /* with the state of serial execution */
     hd_state *state; /* behind the pipeline */
     hd_pipeline *p;
+    hd_hash root; /* of the first */
     sink_probe sink;
     behind_tally tally;
 } behind;
@@ -58,6 +64,8 @@ static void behind_begin(behind *b, hd_pipeline *p, uint64_t seed, uint32_t fork
     b->p = p;
     assert_int_equal(hd_pipeline_load_behind(&root, p, b->state, &options), HD_OK);
     assert_memory_equal(&root, &b->sink.before, 32);
+    b->sink.has_before = 1;
+    b->root = root;
 }
 
 static void behind_end(behind *b) {
@@ -70,11 +78,10 @@ static void behind_end(behind *b) {
 
 /* The state behind is the serial one, and what is resident is a part of it. */
 static void behind_expect_equal(behind *b) {
-    hd_hash root, want;
+    hd_hash root;
     assert_int_equal(hd_pipeline_sync(b->p), HD_OK);
     assert_int_equal(hd_state_root(&root, b->state), HD_OK);
-    assert_int_equal(hd_state_root(&want, b->w.state), HD_OK);
-    assert_memory_equal(&root, &want, 32);
+    assert_memory_equal(&root, &b->root, 32);
     hd_err err = hd_pipeline_check(b->p);
     if (err != HD_ERR_ABSENT) /* the device was lost */
         assert_int_equal(err, HD_OK);
@@ -88,6 +95,7 @@ static hd_pipeline_result behind_run(behind *b, uint32_t tx_cnt, int is_wild, in
     assert_int_equal(hd_pipeline_serial(&want, b->w.state, &msg, &block, 1), HD_OK);
     expect_same(&r, &want);
     assert_int_equal(r.refused_idx, tx_cnt);
+    b->root = want.state_root;
     if (is_looked_at) /* else the next block begins while this one's differences enter */
         behind_expect_equal(b);
     b->tally.block_cnt++;
@@ -135,7 +143,7 @@ static void behind_print(const behind_tally *t) {
 static void the_state_behind_equals_the_serial_one(void **state) {
     behind_tally t = {0};
     (void)state;
-    for (uint32_t i = 0; i < 24; i++)
+    for (uint32_t i = 0; i < 16; i++)
         run_behind(&t, 300 + i, 6, 0);
     behind_print(&t);
     assert_true(t.host_cnt > 5 && t.host_cnt < t.block_cnt / 2);
@@ -242,7 +250,8 @@ static void what_the_caller_changes_behind_is_followed(void **state) {
             assert_int_equal(hd_pipeline_changed(&root, b.p, &undo), HD_OK);
             assert_int_equal(hd_state_root(&want, b.w.state), HD_OK);
             assert_memory_equal(&root, &want, 32);
-            b.sink.before = want;
+            b.sink.before = b.root = want;
+            b.sink.has_before = 1;
             behind_expect_equal(&b);
         }
         behind_end(&b);
@@ -270,6 +279,7 @@ static void an_error_of_the_sink_is_told_and_ends_it(void **state) {
     assert_int_equal(hd_pipeline_load_behind(&root, b.p, b.state, NULL), HD_OK);
     assert_int_equal(hd_pipeline_run(&r, b.p, &msg, &block), HD_OK);
     assert_int_equal(hd_pipeline_serial(&r, b.w.state, &msg, &block, 1), HD_OK);
+    b.root = r.state_root;
     behind_expect_equal(&b);
     hd_pipeline_close(b.p);
     hd_state_free(b.state);

@@ -155,19 +155,19 @@ static void fail_everywhere(uint64_t seed, uint64_t resident_max, hd_err err, in
     uint64_t n = 0, lost_cnt = 0;
     for (int is_lost = 1; is_lost; n++) {
         hd_hash root, want;
-        behind_run(&b, 20, 0, n % 2);
+        behind_run(&b, 10, 0, n % 2);
         assert_int_equal(hd_pipeline_sync(b.p), HD_OK);
         f.call_cnt = 0;
         f.good_cnt = n;
-        hd_pipeline_result r = behind_run(&b, 20, is_wild && n % 2, 0);
+        hd_pipeline_result r = behind_run(&b, 10, is_wild && n % 2, 0);
         /* With a working set, what has no room is no loss. */
         is_lost = f.call_cnt > n;
         if (r.flags & HD_PIPELINE_DEVICE_LOST) {
             lost_cnt++;
-            r = behind_run(&b, 20, 0, 1);
+            r = behind_run(&b, 10, 0, 1);
             assert_int_equal(r.flags, HD_PIPELINE_ON_HOST | HD_PIPELINE_DEVICE_LOST);
             assert_int_equal(hd_pipeline_reload(&root, b.p), f.err);
-            r = behind_run(&b, 20, 0, 0);
+            r = behind_run(&b, 10, 0, 0);
             assert_int_equal(r.flags, HD_PIPELINE_ON_HOST | HD_PIPELINE_DEVICE_LOST);
         } else if (is_lost) {
             assert_int_not_equal(resident_max, 0);
@@ -177,7 +177,7 @@ static void fail_everywhere(uint64_t seed, uint64_t resident_max, hd_err err, in
         assert_int_equal(hd_pipeline_sync(b.p), HD_OK);
         assert_int_equal(hd_state_root(&want, b.state), HD_OK);
         assert_memory_equal(&root, &want, 32);
-        r = behind_run(&b, 20, 0, 1);
+        r = behind_run(&b, 10, 0, 1);
         assert_int_equal(r.flags, 0);
     }
     print_message("%llu calls, %llu losses\n", (unsigned long long)n, (unsigned long long)lost_cnt);

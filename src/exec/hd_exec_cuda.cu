@@ -83,67 +83,7 @@ static __global__ void __launch_bounds__(BLOCK_SZ, STEP_BLOCKS_MIN)
     wave_step_lane(&vm, &w, lane, list == 0, fuel);
 }
 
-/* Inputs of waiting precompile frames to plain memory, a warp to each: they may be megabytes. */
-static __global__ void precompile_in(const __grid_constant__ wave_args w, const uint32_t *lanes,
-                                     const hd_precompile_job *jobs, uint32_t cnt, uint8_t *in) {
-    uint32_t i = (blockIdx.x * BLOCK_SZ + threadIdx.x) / 32, first = threadIdx.x % 32;
-    if (i >= cnt)
-        return;
-    hd_vm vm;
-    wave_bind(&vm, &w, lanes[i]);
-    lane_load(&vm);
-    uint8_t *dst = in + jobs[i].in_off;
-    int is_tx = (vm.f.flags & HD_FRAME_INPUT_TX) != 0;
-    for (uint32_t k = first; k < vm.f.input_sz; k += 32)
-        dst[k] = is_tx ? vm.data[vm.tx->data_off + k] : *hd_byte_ptr(vm.mem, vm.f.input_off + k);
-}
-
-/* Their outputs back to the return buffers. */
-static __global__ void precompile_out(const __grid_constant__ wave_args w, const uint32_t *lanes,
-                                      const hd_precompile_job *jobs, uint32_t cnt,
-                                      const uint8_t *out) {
-    uint32_t i = blockIdx.x * BLOCK_SZ + threadIdx.x;
-    if (i >= cnt)
-        return;
-    hd_vm vm;
-    wave_bind(&vm, &w, lanes[i]);
-    lane_load(&vm);
-    uint32_t is_ok = jobs[i].is_ok == 1;
-    vm.s.ret_sz = is_ok ? jobs[i].out_sz : 0;
-    vm.s.precompile_ok = is_ok ? 2 : 1;
-    hd_bytes_put(vm.ret, 0, out + jobs[i].out_off, vm.s.ret_sz);
-    lane_save(&vm);
-}
-
-static __global__ void supply_blockhash(const __grid_constant__ wave_args w, const uint32_t *lanes,
-                                        const uint64_t *numbers, const hd_hash *hashes,
-                                        uint32_t cnt) {
-    uint32_t i = blockIdx.x * BLOCK_SZ + threadIdx.x;
-    if (i >= cnt)
-        return;
-    hd_vm vm;
-    wave_bind(&vm, &w, lanes[i]);
-    lane_load(&vm);
-    vm.s.is_block_number = 1;
-    vm.s.block_number = numbers[i];
-    vm.s.blockhash = hd_u256_load_be(hashes[i].b);
-    lane_save(&vm);
-}
-
-/* What lanes look for in a world that is not complete. */
-static __global__ void gather_needs(const __grid_constant__ wave_args w, const uint32_t *lanes,
-                                    uint32_t cnt, hd_world_need *needs) {
-    uint32_t i = blockIdx.x * BLOCK_SZ + threadIdx.x;
-    if (i >= cnt)
-        return;
-    hd_vm vm;
-    wave_bind(&vm, &w, lanes[i]);
-    lane_load(&vm);
-    hd_world_need *n = &needs[i];
-    account_addr(n->addr, account_ptr(&vm, vm.s.need_idx));
-    n->is_slot = vm.s.stop == HD_STOP_NEED_SLOT;
-    n->key = n->is_slot ? vm.s.need_key : hd_u256_zero();
-}
+#include "exec/hd_wave_serve.inc"
 
 /* Grouping: which code the transaction enters, and its selector. */
 static __device__ uint32_t group_key(const hd_tx *tx, const hd_world *worlds, const uint8_t *data) {
