@@ -143,7 +143,7 @@ static hd_pipeline_block block_of(world *w, uint32_t cnt, int is_wild) {
         .raw = w->raw.data, .off = w->off, .env = w->env, .tx_cnt = cnt, .blockhash = NULL};
 }
 
-static void expect_same(const hd_pipeline_result *a, const hd_pipeline_result *b) {
+static inline void expect_same(const hd_pipeline_result *a, const hd_pipeline_result *b) {
     assert_int_equal(a->refused_idx, b->refused_idx);
     assert_int_equal(a->refused_status, b->refused_status);
     assert_int_equal(a->gas_used, b->gas_used);
