@@ -551,7 +551,14 @@ static hd_err put_writes(hd_chains *c, overlay *o, uint32_t t, const hd_receipt 
         if (!(d->flags & HD_DIFF_CHANGED))
             continue;
         hd_addr_from_wire(addr, &res->accounts[r->account_off + d->account_idx].addr);
-        err = put_slot(o, addr, d->key, (hd_slot_version){.value = d->value, .tx = t});
+        hd_slot_version v = {.value = d->value, .tx = t};
+        if (d->flags & HD_DIFF_ADD) { /* of one that ran before: to what there is by now */
+            const hd_slot_version *old = hd_versions_slot_find(&o->view, addr, d->key, t);
+            v.value =
+                hd_u256_add(old ? old->value : hd_world_slot_value(c->in->world, addr, d->key),
+                            hd_u256_sub(d->value, d->original));
+        }
+        err = put_slot(o, addr, d->key, v);
     }
     return err;
 }

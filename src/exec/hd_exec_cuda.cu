@@ -20,6 +20,7 @@
 
 #include "base/hd_clock.h"
 #include "crypto/hd_precompile_cuda.h"
+#include "exec/hd_cuda_classes.h"
 #include "exec/hd_exec_cuda.h"
 #include "exec/hd_results.h"
 #include "exec/hd_tagged_cuda.h"
@@ -31,7 +32,7 @@
 /* Blocks of the interpreter that share a multiprocessor. 3 leaves it 168 registers; 4, 5 and 6
    spill and were 3 to 14 % slower for a million token transfers on an H100. */
 #define STEP_BLOCKS_MIN 3
-#define CLASS_CNT 5u
+#define CLASS_CNT HD_CUDA_CLASS_CNT
 /* Work units of a lane in one launch: about 100 ms of a lane that runs alone in its warp. */
 #define LAUNCH_FUEL ((int64_t)1 << 17)
 /* One thread runs one precompile call: calls that would hold a launch for long go to the host's
@@ -264,79 +265,6 @@ struct hd_exec_cuda {
     void *trace_ctx;
 };
 
-/* Lanes of tagged runs have two regions more. */
-static void classes_layout(hd_exec_cuda *x, uint32_t is_tagged) {
-    for (uint32_t i = 0; i < CLASS_CNT; i++) {
-        x->classes[i].is_tagged = is_tagged;
-        hd_lane_class_layout(&x->classes[i]);
-    }
-}
-
-static void classes_init(hd_exec_cuda *x) {
-    memset(x->classes, 0, sizeof(x->classes));
-    hd_lane_class *c = &x->classes[0]; /* a token transfer, a swap */
-    c->frame_max = 6;
-    c->stack_max = 64;
-    c->memory_max = 768;
-    c->ret_max = 128;
-    c->account_max = 8;
-    c->slot_max = 12;
-    c->journal_max = 40;
-    c->log_max = 40;
-    c->account_index_max = 16;
-    c->slot_index_max = 32;
-    c->linear_sz = 0;
-    c = &x->classes[1]; /* ordinary contracts */
-    c->frame_max = 64;
-    c->stack_max = 2048;
-    c->memory_max = 128 << 10;
-    c->ret_max = 32 << 10;
-    c->account_max = 128;
-    c->slot_max = 512;
-    c->journal_max = 2048;
-    c->log_max = 4096;
-    c->account_index_max = 256;
-    c->slot_index_max = 1024;
-    c->linear_sz = 256 << 10;
-    c = &x->classes[2]; /* whatever a 30 Mgas block holds, nearly */
-    c->frame_max = 1025;
-    c->stack_max = 64 << 10;
-    c->memory_max = 8 << 20;
-    c->ret_max = 2 << 20;
-    c->account_max = 8192;
-    c->slot_max = 16384;
-    c->journal_max = 64 << 10;
-    c->log_max = 128 << 10;
-    c->account_index_max = 16384;
-    c->slot_index_max = 32768;
-    c->linear_sz = 8 << 20;
-    c = &x->classes[3]; /* deep recursion, tens of megabytes: 0.16 GiB a lane */
-    c->frame_max = 1025;
-    c->stack_max = 1025 * 1024;
-    c->memory_max = 64u << 20;
-    c->ret_max = 16u << 20;
-    c->account_max = 32 << 10;
-    c->slot_max = 128 << 10;
-    c->journal_max = 256 << 10;
-    c->log_max = 512 << 10;
-    c->account_index_max = 64 << 10;
-    c->slot_index_max = 256 << 10;
-    c->linear_sz = 16 << 20;
-    c = &x->classes[4]; /* the EVM's own limits: 1,024 frames of 1 MiB; 1.6 GiB a lane */
-    c->frame_max = 1025;
-    c->stack_max = 1025 * 1024;
-    c->memory_max = 1040u << 20;
-    c->ret_max = 128u << 20;
-    c->account_max = 256 << 10;
-    c->slot_max = 1536 << 10;
-    c->journal_max = 3 << 20;
-    c->log_max = 2 << 20;
-    c->account_index_max = 512 << 10;
-    c->slot_index_max = 4 << 20;
-    c->linear_sz = 64 << 20;
-    classes_layout(x, 0);
-}
-
 static uint64_t class_tile_sz(const hd_lane_class *c) {
     return (uint64_t)c->unit_cnt * 512 + (uint64_t)c->linear_sz * 32;
 }
@@ -367,7 +295,7 @@ extern "C" hd_err hd_exec_cuda_open(hd_exec_cuda **out) {
     if (!x)
         return HD_ERR_NOMEM;
     *out = x;
-    classes_init(x);
+    hd_cuda_classes_init(x->classes);
     x->buf[B_STAGE].is_host = x->buf[B_RECORDS_HOST].is_host = x->buf[B_DOWN].is_host = 1;
     x->buf[B_IN_HOST].is_host = x->buf[B_OUT_HOST].is_host = 1;
     x->buf[B_VERSIONS_STAGE].is_host = 1;
@@ -1069,7 +997,7 @@ static hd_err run_classes(hd_exec_cuda *x, hd_results *out, const hd_batch *b, u
     const hd_versions *versions;
     uint32_t cnt = batch_run_cnt(b), next_cnt;
     uint32_t is_tagged = b->flags & HD_BATCH_TAGGED && b->flags & HD_BATCH_READS && !x->trace_fn;
-    classes_layout(x, is_tagged);
+    hd_cuda_classes_layout(x->classes, is_tagged);
     if (x->resident) {
         x->up.worlds = b->worlds;
         x->up.envs = b->envs;
