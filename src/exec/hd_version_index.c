@@ -30,11 +30,10 @@ typedef struct {
 } room;
 
 typedef struct {
-    hd_versions_part view;
+    hd_versions_part *view; /* where the index's readers look */
     room account_table, accounts, account_versions, slot_table, slots, slot_versions, key_ids;
-    uint32_t *rest; /* keys that a bulk did not take, in key_ids' memory */
-    uint32_t rest_cnt;
-    uint32_t sum_cnt; /* slot versions that are sums */
+    uint32_t *rest;             /* keys that a bulk did not take, in key_ids' memory */
+    uint32_t rest_cnt, sum_cnt; /* sums: slot versions that are */
 } part;
 
 struct hd_version_index {
@@ -74,6 +73,8 @@ hd_err hd_version_index_open(hd_version_index **out, hd_pool *pool) {
     if (!x)
         return HD_ERR_NOMEM;
     x->pool = pool;
+    for (uint32_t i = 0; i < PART_CNT; i++)
+        x->parts[i].view = &x->views[i];
     x->counts = calloc(CHUNK_CNT_MAX, sizeof(*x->counts));
     x->found = calloc(CHUNK_CNT_MAX, sizeof(*x->found));
     if (!x->counts || !x->found || hd_state_bulk_open(&x->bulk) != HD_OK) {
@@ -556,12 +557,12 @@ static hd_err build_accounts(hd_version_index *x, part *p, const entry *entries,
         version_fold(&v, x, &entries[i]);
         versions[k->first + k->cnt++] = v;
     }
-    p->view.account_table = table;
-    p->view.accounts = keys;
-    p->view.account_versions = versions;
-    p->view.account_mask = cap - 1;
-    p->view.account_cnt = key_cnt;
-    p->view.account_version_cnt = cnt;
+    p->view->account_table = table;
+    p->view->accounts = keys;
+    p->view->account_versions = versions;
+    p->view->account_mask = cap - 1;
+    p->view->account_cnt = key_cnt;
+    p->view->account_version_cnt = cnt;
     return HD_OK;
 }
 
@@ -634,12 +635,12 @@ static hd_err build_slots(hd_version_index *x, part *p, const entry *entries, ui
                                    hd_u256_sub(d->value, d->original));
         k->cnt++;
     }
-    p->view.slot_table = table;
-    p->view.slots = keys;
-    p->view.slot_versions = versions;
-    p->view.slot_mask = cap - 1;
-    p->view.slot_cnt = key_cnt;
-    p->view.slot_version_cnt = cnt;
+    p->view->slot_table = table;
+    p->view->slots = keys;
+    p->view->slot_versions = versions;
+    p->view->slot_mask = cap - 1;
+    p->view->slot_cnt = key_cnt;
+    p->view->slot_version_cnt = cnt;
     return HD_OK;
 }
 
@@ -647,11 +648,9 @@ static hd_err build_account_parts(void *ctx, size_t begin, size_t end, uint32_t 
     hd_version_index *x = ctx;
     hd_err err = HD_OK;
     (void)worker_idx;
-    for (size_t i = begin; err == HD_OK && i < end; i++) {
-        part *p = &x->parts[i];
-        err = build_accounts(x, p, (const entry *)x->entries[0].p + x->first[0][i], x->cnt[0][i]);
-        x->views[i] = p->view;
-    }
+    for (size_t i = begin; err == HD_OK && i < end; i++)
+        err = build_accounts(x, &x->parts[i], (const entry *)x->entries[0].p + x->first[0][i],
+                             x->cnt[0][i]);
     return err;
 }
 
@@ -659,17 +658,9 @@ static hd_err build_slot_parts(void *ctx, size_t begin, size_t end, uint32_t wor
     hd_version_index *x = ctx;
     hd_err err = HD_OK;
     (void)worker_idx;
-    for (size_t i = begin; err == HD_OK && i < end; i++) {
-        part *p = &x->parts[i];
-        err = build_slots(x, p, (const entry *)x->entries[1].p + x->first[1][i], x->cnt[1][i]);
-        hd_versions_part *view = &x->views[i]; /* others read its accounts meanwhile */
-        view->slot_table = p->view.slot_table;
-        view->slots = p->view.slots;
-        view->slot_versions = p->view.slot_versions;
-        view->slot_mask = p->view.slot_mask;
-        view->slot_cnt = p->view.slot_cnt;
-        view->slot_version_cnt = p->view.slot_version_cnt;
-    }
+    for (size_t i = begin; err == HD_OK && i < end; i++)
+        err = build_slots(x, &x->parts[i], (const entry *)x->entries[1].p + x->first[1][i],
+                          x->cnt[1][i]);
     return err;
 }
 
@@ -1019,13 +1010,13 @@ static hd_err commit_account(hd_version_index *x, hd_state *s, const hd_versions
 }
 
 static const hd_account_version *last_account(const part *p, uint32_t k) {
-    const hd_versions_account *a = &p->view.accounts[k];
-    return &p->view.account_versions[a->first + a->cnt - 1];
+    const hd_versions_account *a = &p->view->accounts[k];
+    return &p->view->account_versions[a->first + a->cnt - 1];
 }
 
 static const hd_slot_version *last_slot(const part *p, uint32_t k) {
-    const hd_versions_slot *s = &p->view.slots[k];
-    return &p->view.slot_versions[s->first + s->cnt - 1];
+    const hd_versions_slot *s = &p->view->slots[k];
+    return &p->view->slot_versions[s->first + s->cnt - 1];
 }
 
 /* Keys of a part as a bulk takes them; the others wait in rest. */
@@ -1036,10 +1027,10 @@ static hd_err commit_part_accounts(void *ctx, size_t begin, size_t end, uint32_t
         part *p = &x->parts[i];
         p->rest = p->key_ids.p;
         p->rest_cnt = 0;
-        for (uint32_t k = 0; k < p->view.account_cnt; k++) {
+        for (uint32_t k = 0; k < p->view->account_cnt; k++) {
             const hd_account_version *v = last_account(p, k);
             if (v->wiped || !(v->flags & HD_VERSION_EXISTS) || v->code_ref & HD_CODE_VERSION ||
-                !hd_state_bulk_account(x->bulk, (uint32_t)i, p->view.accounts[k].addr, v->nonce,
+                !hd_state_bulk_account(x->bulk, (uint32_t)i, p->view->accounts[k].addr, v->nonce,
                                        v->balance_wei, v->code_ref))
                 p->rest[p->rest_cnt++] = k;
         }
@@ -1054,8 +1045,8 @@ static hd_err commit_part_slots(void *ctx, size_t begin, size_t end, uint32_t wo
         part *p = &x->parts[i];
         p->rest = p->key_ids.p;
         p->rest_cnt = 0;
-        for (uint32_t k = 0; k < p->view.slot_cnt; k++) {
-            const hd_versions_slot *key = &p->view.slots[k];
+        for (uint32_t k = 0; k < p->view->slot_cnt; k++) {
+            const hd_versions_slot *key = &p->view->slots[k];
             const hd_slot_version *v = last_slot(p, k);
             const hd_account_version *owner =
                 hd_versions_account_find(&x->versions, key->addr, UINT32_MAX);
@@ -1071,7 +1062,7 @@ static hd_err commit_part_slots(void *ctx, size_t begin, size_t end, uint32_t wo
 static hd_err commit_accounts(hd_version_index *x, hd_state *s) {
     uint32_t cnts[PART_CNT];
     for (uint32_t i = 0; i < PART_CNT; i++)
-        cnts[i] = x->parts[i].view.account_cnt;
+        cnts[i] = x->parts[i].view->account_cnt;
     hd_err err = hd_state_bulk_begin_accounts(x->bulk, s, PART_CNT, cnts);
     if (err == HD_OK)
         err = hd_pool_for(x->pool, PART_CNT, 1, commit_part_accounts, x);
@@ -1080,7 +1071,7 @@ static hd_err commit_accounts(hd_version_index *x, hd_state *s) {
     for (uint32_t i = 0; err == HD_OK && i < PART_CNT; i++) {
         const part *p = &x->parts[i];
         for (uint32_t k = 0; err == HD_OK && k < p->rest_cnt; k++)
-            err = commit_account(x, s, &p->view.accounts[p->rest[k]], last_account(p, p->rest[k]));
+            err = commit_account(x, s, &p->view->accounts[p->rest[k]], last_account(p, p->rest[k]));
     }
     return err;
 }
@@ -1088,7 +1079,7 @@ static hd_err commit_accounts(hd_version_index *x, hd_state *s) {
 static hd_err commit_slots(hd_version_index *x, hd_state *s) {
     uint32_t cnts[PART_CNT];
     for (uint32_t i = 0; i < PART_CNT; i++)
-        cnts[i] = x->parts[i].view.slot_cnt;
+        cnts[i] = x->parts[i].view->slot_cnt;
     hd_err err = hd_state_bulk_begin_slots(x->bulk, s, PART_CNT, cnts);
     if (err == HD_OK)
         err = hd_pool_for(x->pool, PART_CNT, 1, commit_part_slots, x);
@@ -1097,7 +1088,7 @@ static hd_err commit_slots(hd_version_index *x, hd_state *s) {
     for (uint32_t i = 0; err == HD_OK && i < PART_CNT; i++) {
         const part *p = &x->parts[i];
         for (uint32_t k = 0; err == HD_OK && k < p->rest_cnt; k++) {
-            const hd_versions_slot *key = &p->view.slots[p->rest[k]];
+            const hd_versions_slot *key = &p->view->slots[p->rest[k]];
             hd_address addr;
             hd_addr_to_wire(&addr, key->addr);
             err = hd_state_set_slot(s, &addr, key->key, last_slot(p, p->rest[k])->value);
