@@ -54,6 +54,40 @@ static inline void expect_halves_make_the_whole(uint32_t backend, uint32_t cnt) 
     batch_free();
 }
 
+/* Tagged runs: the results of the host's, and for the same values of slots. */
+static inline void expect_tagged_as_the_hosts(uint32_t backend, uint32_t cnt) {
+    hd_exec *device = device_open(backend), *plain = device_open(HD_BACKEND_HOST);
+    hd_results want, have;
+    uint64_t range_cnt = 0, slot_cnt = 0;
+    memset(&want, 0, sizeof want);
+    memset(&have, 0, sizeof have);
+    for (uint32_t i = 0; i < cnt; i++) {
+        uint64_t seed = batch_seed() + (uint64_t)i * BATCH_TX_CNT;
+        const hd_batch *b = batch_make(seed, HD_BATCH_READS | HD_BATCH_TAGGED);
+        assert_int_equal(hd_exec_run(plain, &want, b), HD_OK);
+        assert_int_equal(hd_exec_run(device, &have, b), HD_OK);
+        batch_expect_equal(&want, &have, "host, tagged", "device, tagged", seed, 0);
+        for (uint32_t t = 0; t < BATCH_TX_CNT; t++) {
+            const hd_receipt *p = &want.receipts[t], *q = &have.receipts[t];
+            for (uint32_t k = 0; k < p->slot_cnt; k++) {
+                const hd_slot_read *r = &want.slot_reads[p->slot_off + k];
+                assert_true(want.slots[p->slot_off + k].flags & HD_DIFF_RANGE);
+                assert_memory_equal(r, &have.slot_reads[q->slot_off + k], sizeof *r);
+                slot_cnt++;
+                range_cnt += !hd_u256_is_equal(r->lo, r->hi);
+            }
+        }
+    }
+    print_message("%llu slots, %llu of them for more than one value\n",
+                  (unsigned long long)slot_cnt, (unsigned long long)range_cnt);
+    assert_true(range_cnt > slot_cnt / 100);
+    hd_results_free(&want);
+    hd_results_free(&have);
+    hd_exec_close(plain);
+    hd_exec_close(device);
+    batch_free();
+}
+
 static inline void expect_blocks_as_serial(uint32_t backend, uint64_t cnt, uint32_t tx_max) {
     const block_way ways[] = {
         {backend, 2, 0, HD_ORDERED_NEVER_SERIAL | HD_ORDERED_DEVICE_ROUNDS, 0},

@@ -29,7 +29,14 @@ static void a_device_lost_in_any_round_changes_no_block(void **state) {
         expect_loss_survived(HD_BACKEND_TILED, at);
 }
 
+static void a_tagged_batch_ends_as_the_hosts(void **state) {
+    (void)state;
+    expect_tagged_as_the_hosts(HD_BACKEND_TILED, batch_cnt(4));
+    expect_tagged_as_the_hosts(HD_BACKEND_SWITCH, batch_cnt(4));
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_tagged_batch_ends_as_the_hosts),
     cmocka_unit_test(a_batch_run_as_two_lists_ends_as_in_one),
     cmocka_unit_test(blocks_whose_rounds_are_the_devices_end_as_serial_ones),
     cmocka_unit_test(the_device_runs_large_rounds_and_the_host_small_ones),

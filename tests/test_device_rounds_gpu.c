@@ -27,7 +27,13 @@ static void a_gpu_lost_in_any_round_changes_no_block(void **state) {
         expect_loss_survived(HD_BACKEND_CUDA, at);
 }
 
+static void the_gpus_tagged_batch_ends_as_the_hosts(void **state) {
+    (void)state;
+    expect_tagged_as_the_hosts(HD_BACKEND_CUDA, batch_cnt(20));
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(the_gpus_tagged_batch_ends_as_the_hosts),
     cmocka_unit_test(the_gpu_runs_a_batch_as_two_lists),
     cmocka_unit_test(the_gpus_blocks_end_as_serial_ones),
     cmocka_unit_test(the_gpu_runs_large_rounds_and_the_host_small_ones),
