@@ -220,8 +220,8 @@ static void ordered_settles_dependent_transfers_in_rounds(void **state) {
     seq.flags = HD_ORDERED_NEVER_SERIAL;
     run_ordered(&e, &w, &seq, HD_BACKEND_HOST, 2);
     expect_equal(&serial, &e, seq.tx_cnt);
-    assert_true(e.stats.round_cnt >= 3);
-    assert_true(e.stats.rerun_cnt < 150); /* about 116 meet one before them, a few of these twice */
+    assert_int_equal(e.stats.round_cnt, 2);      /* what was paid in may be any sum */
+    assert_in_range(e.stats.rerun_cnt, 80, 140); /* about 116 meet one before them */
     free(serial.outcomes);
     free(e.outcomes);
     hd_workload_close(&w);

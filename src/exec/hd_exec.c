@@ -99,6 +99,11 @@ hd_err hd_results_reserve_reads(hd_results *r, size_t account_cnt) {
                          sizeof(*r->reads));
 }
 
+hd_err hd_results_reserve_slot_reads(hd_results *r, size_t slot_cnt) {
+    return array_reserve((void **)&r->slot_reads, &r->slot_read_max, r->slot_cnt + slot_cnt,
+                         sizeof(*r->slot_reads));
+}
+
 static void results_clear(hd_results *r) {
     r->receipt_cnt = r->account_cnt = r->slot_cnt = r->log_cnt = r->bytes_sz = 0;
     r->kernel_ns = r->total_ns = 0;
@@ -110,6 +115,7 @@ void hd_results_free(hd_results *r) {
     free(r->accounts);
     free(r->reads);
     free(r->slots);
+    free(r->slot_reads);
     free(r->logs);
     free(r->bytes);
     memset(r, 0, sizeof(*r));
@@ -144,8 +150,13 @@ typedef struct {
     hd_exec *x;
     hd_results *out;
     const hd_batch *batch;
-    hd_binding_fn *fn;
+    hd_binding_fn *fn, *tagged_fn;
 } host_job;
+
+/* Whether the batch may have slots with HD_DIFF_RANGE. */
+static int batch_has_tagged(const hd_batch *b) {
+    return (b->flags & HD_BATCH_READS) && (b->tagged || b->flags & HD_BATCH_TAGGED);
+}
 
 static hd_err host_chunk(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
     host_job *h = ctx;
@@ -154,11 +165,15 @@ static hd_err host_chunk(void *ctx, size_t begin, size_t end, uint32_t worker_id
         worker_idx = 0;
     hd_binding_job job = {.batch = h->batch, .export_flags = h->batch->flags};
     hd_results *part = h->x->worker_cnt == 1 ? h->out : &h->x->parts[worker_idx].r;
+    int has_tagged = batch_has_tagged(h->batch);
     for (size_t i = begin; i < end; i++) {
         job.tx_idx = h->batch->list ? h->batch->list[i] : (uint32_t)i;
         if (!tx_is_sound(h->batch, &h->batch->txs[job.tx_idx]))
             return HD_ERR_LIMIT;
-        hd_err err = h->fn(&h->out->receipts[job.tx_idx], part, &h->x->lanes[worker_idx], &job);
+        int is_tagged =
+            has_tagged && (h->batch->flags & HD_BATCH_TAGGED || h->batch->tagged[job.tx_idx]);
+        hd_err err = (is_tagged ? h->tagged_fn : h->fn)(&h->out->receipts[job.tx_idx], part,
+                                                        &h->x->lanes[worker_idx], &job);
         if (err != HD_OK)
             return err;
         if (h->x->worker_cnt > 1)
@@ -173,6 +188,7 @@ static hd_err host_chains(void *ctx, size_t begin, size_t end, uint32_t worker_i
     host_job *h = ctx;
     hd_batch own = *h->batch;
     const hd_batch_chains *chains = own.chains;
+    hd_binding_fn *fn = own.flags & HD_BATCH_TAGGED ? h->tagged_fn : h->fn;
     if (worker_idx >= h->x->worker_cnt)
         worker_idx = 0;
     hd_binding_job job = {.batch = &own, .export_flags = own.flags};
@@ -189,7 +205,7 @@ static hd_err host_chains(void *ctx, size_t begin, size_t end, uint32_t worker_i
                 continue;
             hd_receipt *r = &h->out->receipts[t];
             if (err == HD_OK)
-                err = h->fn(r, part, &h->x->lanes[worker_idx], &job);
+                err = fn(r, part, &h->x->lanes[worker_idx], &job);
             if (err == HD_OK)
                 err = chains->after(chains->ctx, worker_idx, t, r, part);
             if (err != HD_OK)
@@ -269,6 +285,9 @@ static hd_err gather_copy(void *ctx, size_t begin, size_t end, uint32_t worker_i
             if (r->slot_cnt)
                 memcpy(out->slots + at.slot, p->slots + r->slot_off,
                        r->slot_cnt * sizeof *p->slots);
+            if (r->slot_cnt && p->slots[r->slot_off].flags & HD_DIFF_RANGE)
+                memcpy(out->slot_reads + at.slot, p->slot_reads + r->slot_off,
+                       r->slot_cnt * sizeof *p->slot_reads);
             if (r->log_cnt)
                 memcpy(logs, p->logs + r->log_off, r->log_cnt * sizeof *logs);
             for (uint32_t k = 0; k < r->account_cnt; k++)
@@ -309,6 +328,8 @@ static hd_err host_gather(hd_exec *x, hd_results *out, const hd_batch *batch, si
                                  at.log - out->log_cnt, at.byte - out->bytes_sz);
     if (err == HD_OK && (batch->flags & HD_BATCH_READS))
         err = hd_results_reserve_reads(out, at.account - out->account_cnt);
+    if (err == HD_OK && batch_has_tagged(batch))
+        err = hd_results_reserve_slot_reads(out, at.slot - out->slot_cnt);
     if (err == HD_OK)
         err = hd_pool_for(x->pool, range_cnt, 1, gather_copy, &g);
     if (err != HD_OK)
@@ -344,6 +365,9 @@ static hd_err host_run(hd_exec *x, hd_results *out, const hd_batch *batch) {
     h.fn = x->backend == HD_BACKEND_TILED    ? hd_binding_tiled
            : x->backend == HD_BACKEND_SWITCH ? hd_binding_switch
                                              : hd_binding_plain;
+    h.tagged_fn = x->backend == HD_BACKEND_TILED    ? hd_binding_tiled_tagged
+                  : x->backend == HD_BACKEND_SWITCH ? hd_binding_switch_tagged
+                                                    : hd_binding_tagged;
     size_t run_cnt = batch->list ? batch->list_cnt : batch->tx_cnt;
     if (x->worker_cnt > 1) {
         if (run_cnt > x->tx_worker_max) {

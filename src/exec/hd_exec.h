@@ -58,6 +58,9 @@ typedef struct {
     uint32_t position;
     const struct hd_versions *versions;
     const hd_batch_chains *chains; /* NULL: none; else list is set, and the backend is host */
+    /* Of each transaction: not 0: it runs as with HD_BATCH_TAGGED. NULL: as flags say. The host's
+       backends look at it. */
+    const uint8_t *tagged;
 } hd_batch;
 
 #define HD_BATCH_READS 1u   /* export read-only accounts and slots too (for validation) */
@@ -68,6 +71,9 @@ typedef struct {
 /* Worlds, envs, txs and data are those of the handle's last run, at the same places and unchanged:
    cuda uses the copy that it has. */
 #define HD_BATCH_SAME 128u
+/* With HD_BATCH_READS: loads are followed (hd_core_tags.inc), so that what a transaction did to a
+   slot may hold for other values of it, too. Dearer; for what is likely to conflict. */
+#define HD_BATCH_TAGGED 256u
 #define HD_BATCH_UNSORTED 4u     /* cuda: do not group lanes by code and selector (for measuring) */
 #define HD_BATCH_UNTIMED 64u     /* total_ns stays 0: for batches shorter than the clock's price */
 #define HD_BATCH_TRACE_MEMORY 8u /* host: steps hold the contents of memory, a copy each */
@@ -80,10 +86,12 @@ typedef struct hd_results {
     hd_account_diff *accounts;
     hd_account_read *reads; /* of each of accounts, with HD_BATCH_READS */
     hd_slot_diff *slots;
+    hd_slot_read *slot_reads; /* of each of slots that has HD_DIFF_RANGE */
     hd_log_entry *logs;
     uint8_t *bytes;
     size_t receipt_cnt, account_cnt, slot_cnt, log_cnt, bytes_sz;
-    size_t receipt_max, account_max, read_max, slot_max, log_max, bytes_max; /* capacities */
+    size_t receipt_max, account_max, read_max, slot_max, slot_read_max, log_max,
+        bytes_max;      /* capacities */
     uint64_t kernel_ns; /* device time of the kernels (cuda), 0 elsewhere */
     uint64_t total_ns;  /* hd_exec_run as a whole, copies included */
     uint32_t launch_cnt;

@@ -215,7 +215,7 @@ static __global__ void __launch_bounds__(BLOCK_SZ)
     r->slot_off = e.base.slot + e.off[lane].slot;
     r->log_off = e.base.log + e.off[lane].log;
     r->output_off = e.base.byte + e.off[lane].byte;
-    lane_export(r, e.accounts, e.reads, e.slots, e.logs, e.bytes, &vm, w.export_flags);
+    lane_export(r, e.accounts, e.reads, e.slots, 0, e.logs, e.bytes, &vm, w.export_flags);
 }
 
 /* ---- host side ---- */
@@ -1078,7 +1078,7 @@ static hd_err run_classes(hd_exec_cuda *x, hd_results *out, const hd_batch *b, u
         w.data = u->data;
         w.cls = x->classes[c];
         w.tile_sz = class_tile_sz(&w.cls);
-        w.export_flags = b->flags;
+        w.export_flags = b->flags & ~HD_BATCH_TAGGED;
         w.is_retry = c > first;
         w.position = b->position;
         w.versions = versions;

@@ -47,8 +47,8 @@
    one after the other. */
 #define HELD_NS 400u
 /* Running a chain's member costs so much more than running it alone, in percent: it looks into two
-   indexes. */
-#define LANE_PERCENT 115u
+   indexes, and its loads are followed. */
+#define LANE_PERCENT 125u
 
 /* What a range of the chunk's transactions came to, so that nobody walks over all of them alone. */
 #define RANGE_TX_CNT 128u
@@ -83,6 +83,7 @@ typedef struct {
     uint32_t probed_cnt;          /* chunks since the last probe */
     uint32_t serial_cnt;          /* transactions that run alone before the next chunk */
     uint32_t serial_factor;       /* how many do after a chunk that was dear, for each of its */
+    double tagged_share;          /* of what a chunk's second round ran, about how much then held */
 } kept;
 
 typedef struct {
@@ -142,6 +143,7 @@ static hd_err kept_open(kept **out, hd_exec *x) {
             return err;
         }
         k->serial_factor = SERIAL_FACTOR_MIN;
+        k->tagged_share = 1;
         *place = k;
     }
     *out = *place;
@@ -228,7 +230,8 @@ static int holds_now(ordered *o, const hd_tx *tx, const hd_receipt *r) {
         const hd_world_account *a = d->account_idx < ACCOUNT_KEEP_MAX
                                         ? found[d->account_idx]
                                         : world_account(&o->world, &accounts[d->account_idx].addr);
-        if (!hd_slot_holds(d, a ? world_slot(&o->world, a, d->key) : hd_u256_zero()))
+        if (!hd_slot_holds(chunk, r->slot_off + i,
+                           a ? world_slot(&o->world, a, d->key) : hd_u256_zero()))
             return 0;
     }
     for (uint32_t i = 0; i < r->account_cnt; i++) {
@@ -236,6 +239,14 @@ static int holds_now(ordered *o, const hd_tx *tx, const hd_receipt *r) {
             i < ACCOUNT_KEEP_MAX ? found[i] : world_account(&o->world, &accounts[i].addr);
         hd_account_now now = account_now(o, a);
         hd_account_settle(&accounts[i], &now, o->seq->envs[tx->env_idx].fork);
+    }
+    for (uint32_t i = 0; i < r->slot_cnt; i++) {
+        hd_slot_diff *d = &chunk->slots[r->slot_off + i];
+        const hd_world_account *a = d->account_idx < ACCOUNT_KEEP_MAX
+                                        ? found[d->account_idx]
+                                        : world_account(&o->world, &accounts[d->account_idx].addr);
+        if (d->flags & HD_DIFF_RANGE)
+            hd_slot_settle(d, a ? world_slot(&o->world, a, d->key) : hd_u256_zero());
     }
     return 1;
 }
@@ -513,16 +524,17 @@ static double gas_price_ns(const kept *k) {
 }
 
 /* What is cheapest at the prices met so far: the invalid ones at once, in chains beside each other,
-   or one after the other. A round is taken to bring the share that the last one brought, and so do
-   those after it, until none is left. */
+   or one after the other. A round is taken to bring the share that the last one brought (of the
+   first tagged round: what such rounds bring), and so do those after it, until none is left. */
 static hd_err choose_next(ordered *o, uint32_t *next, hd_chains_found *found,
-                          const hd_versions *versions, const hd_version_input *in,
+                          const hd_versions *versions, const hd_version_input *in, uint32_t round,
                           uint32_t last_cnt, uint32_t invalid_cnt, uint64_t index_ns) {
     kept *k = o->k;
     int is_free = (o->seq->flags & HD_ORDERED_NEVER_SERIAL) != 0;
     double price = gas_price_ns(k), threads = hd_pool_thread_cnt(host_pool(o));
     *next = NEXT_ROUND;
-    if (invalid_cnt <= last_cnt / 2 && (is_free || price == 0 || invalid_cnt < CHUNK_WORTH))
+    if ((is_free || price == 0 || invalid_cnt < CHUNK_WORTH) &&
+        (round == 1 || invalid_cnt <= last_cnt / 2))
         return HD_OK;
     uint64_t begin_ns = hd_clock_ns();
     hd_err err = hd_chains_find(k->chains, found, versions, in, k->invalid, invalid_cnt);
@@ -534,7 +546,7 @@ static hd_err choose_next(ordered *o, uint32_t *next, hd_chains_found *found,
     if (is_free || price == 0)
         return HD_OK;
     double in_order = (double)found->gas * price + (double)in->tx_cnt * HELD_NS;
-    double left = (double)invalid_cnt / last_cnt;
+    double left = round == 1 ? 1 - k->tagged_share : (double)invalid_cnt / last_cnt;
     double rounds =
         left < 1 ? ((double)k->first_ns * invalid_cnt / in->tx_cnt + (double)index_ns) / (1 - left)
                  : in_order + 1;
@@ -555,7 +567,7 @@ static hd_err run_chains(ordered *o, const hd_batch *round, const hd_chains_foun
     uint64_t begin_ns = hd_clock_ns();
     hd_batch batch = *round;
     uint32_t most;
-    batch.flags = HD_BATCH_READS | HD_BATCH_KEEP;
+    batch.flags = HD_BATCH_READS | HD_BATCH_KEEP | HD_BATCH_TAGGED;
     hd_chains_begin(k->chains, &batch);
     hd_err err = hd_exec_run(k->many ? k->many : o->x, &k->chunk, &batch);
     if (err != HD_OK)
@@ -588,12 +600,17 @@ static hd_err run_rounds(ordered *o, hd_batch *batch, hd_version_input *in, uint
         o->stats->index_ns += index_ns;
         if (err != HD_OK)
             return err;
+        if (round == 2 && next == NEXT_ROUND) /* what tagging brought */
+            k->tagged_share = (k->tagged_share + 1 - (double)invalid_cnt / last_cnt) / 2;
+        else if (round == 1) /* it is tried again now and then */
+            k->tagged_share += (1 - k->tagged_share) / 16;
         *is_settled = invalid_cnt == 0 || (!HD_KEEPS(HD_MUTATION_FINAL) && round > 1);
         if (*is_settled || round > ROUND_MAX)
             return HD_OK;
         if (next == NEXT_CHAINS && invalid_cnt > last_cnt / 2)
             return HD_OK; /* who meets whom was guessed wrong */
-        err = choose_next(o, &next, &found, batch->versions, in, last_cnt, invalid_cnt, index_ns);
+        err = choose_next(o, &next, &found, batch->versions, in, round, last_cnt, invalid_cnt,
+                          index_ns);
         if (err != HD_OK || next == NEXT_IN_ORDER)
             return err;
         first = k->invalid[0]; /* what stands before it is final */
@@ -608,7 +625,7 @@ static hd_err run_rounds(ordered *o, hd_batch *batch, hd_version_input *in, uint
         begin_ns = hd_clock_ns();
         batch->list = k->invalid;
         batch->list_cnt = invalid_cnt;
-        batch->flags = HD_BATCH_READS | HD_BATCH_KEEP;
+        batch->flags = HD_BATCH_READS | HD_BATCH_KEEP | HD_BATCH_TAGGED;
         /* Never back to the device: what is left only shrinks. */
         *on_device = *on_device && is_for_device(o, round, invalid_cnt, last_cnt);
         if (*on_device)
@@ -697,6 +714,7 @@ static hd_err run_chunk(ordered *o, uint32_t begin, uint32_t cnt, uint32_t *done
     if (err != HD_OK)
         return err;
     o->stats->chunk_cnt++;
+    o->stats->sum_cnt += hd_version_index_sum_cnt(k->index);
     if (is_settled)
         err = commit_chunk(o, &in, begin, done_cnt);
     else

@@ -63,6 +63,7 @@ typedef struct {
     uint64_t serial_cnt;   /* transactions that ran outside of chunks */
     uint64_t refused_cnt;  /* HD_TX_INVALID... in the end */
     uint64_t failed_cnt;   /* HD_TX_REVERT or HD_TX_HALT in the end */
+    uint64_t sum_cnt;      /* slots that transactions of chunks left as sums (hd_core_tags.inc) */
     uint64_t chain_cnt;    /* the longest chain met: 1, and how often one transaction ran again */
     uint64_t device_round_cnt; /* of the rounds, those on a device */
     uint64_t device_lost_cnt;  /* chunks that a device failed at and the host ran anew */

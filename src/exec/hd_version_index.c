@@ -34,6 +34,7 @@ typedef struct {
     room account_table, accounts, account_versions, slot_table, slots, slot_versions, key_ids;
     uint32_t *rest; /* keys that a bulk did not take, in key_ids' memory */
     uint32_t rest_cnt;
+    uint32_t sum_cnt; /* slot versions that are sums */
 } part;
 
 struct hd_version_index {
@@ -564,6 +565,18 @@ static hd_err build_accounts(hd_version_index *x, part *p, const entry *entries,
     return HD_OK;
 }
 
+/* What the slot held before transaction tx, where last (NULL: none) is its version before that.
+   Versions of accounts must be there. */
+static hd_u256 slot_before(const hd_version_index *x, const hd_versions_slot *k,
+                           const hd_slot_version *last, uint32_t tx) {
+    const hd_account_version *owner = hd_versions_account_find(&x->versions, k->addr, tx);
+    uint32_t wiped = owner ? owner->wiped : 0;
+    if (last && last->tx + 1 > wiped)
+        return last->value;
+    const hd_world_account *w = wiped ? NULL : world_account(x->in->world, k->addr);
+    return w ? world_slot(x->in->world, w, k->key) : hd_u256_zero();
+}
+
 static hd_err build_slots(hd_version_index *x, part *p, const entry *entries, uint32_t cnt) {
     uint32_t cap = table_cap(cnt), key_cnt = 0;
     hd_err err = room_make(&p->slot_table, (size_t)cap * 4);
@@ -579,6 +592,7 @@ static hd_err build_slots(hd_version_index *x, part *p, const entry *entries, ui
     hd_versions_slot *keys = p->slots.p;
     hd_slot_version *versions = p->slot_versions.p;
     const hd_results *res = x->in->results;
+    p->sum_cnt = 0;
     memset(table, 0, (size_t)cap * 4);
     for (uint32_t i = 0; i < cnt; i++) {
         uint32_t addr[5], h = entries[i].hash >> PART_BITS;
@@ -609,10 +623,16 @@ static hd_err build_slots(hd_version_index *x, part *p, const entry *entries, ui
     }
     for (uint32_t i = 0; i < cnt; i++) {
         hd_versions_slot *k = &keys[ids[i]];
-        hd_slot_version *v = &versions[k->first + k->cnt++];
-        v->value = res->slots[res->receipts[entries[i].tx].slot_off + entries[i].idx].value;
+        const hd_slot_diff *d = &res->slots[res->receipts[entries[i].tx].slot_off + entries[i].idx];
+        hd_slot_version *v = &versions[k->first + k->cnt];
+        v->value = d->value;
         v->tx = entries[i].tx;
         v->reserved = 0;
+        p->sum_cnt += (d->flags & HD_DIFF_ADD) != 0;
+        if (d->flags & HD_DIFF_ADD)
+            v->value = hd_u256_add(slot_before(x, k, k->cnt ? v - 1 : NULL, v->tx),
+                                   hd_u256_sub(d->value, d->original));
+        k->cnt++;
     }
     p->view.slot_table = table;
     p->view.slots = keys;
@@ -623,16 +643,32 @@ static hd_err build_slots(hd_version_index *x, part *p, const entry *entries, ui
     return HD_OK;
 }
 
-static hd_err build_parts(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+static hd_err build_account_parts(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
     hd_version_index *x = ctx;
     hd_err err = HD_OK;
     (void)worker_idx;
     for (size_t i = begin; err == HD_OK && i < end; i++) {
         part *p = &x->parts[i];
         err = build_accounts(x, p, (const entry *)x->entries[0].p + x->first[0][i], x->cnt[0][i]);
-        if (err == HD_OK)
-            err = build_slots(x, p, (const entry *)x->entries[1].p + x->first[1][i], x->cnt[1][i]);
         x->views[i] = p->view;
+    }
+    return err;
+}
+
+static hd_err build_slot_parts(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    hd_version_index *x = ctx;
+    hd_err err = HD_OK;
+    (void)worker_idx;
+    for (size_t i = begin; err == HD_OK && i < end; i++) {
+        part *p = &x->parts[i];
+        err = build_slots(x, p, (const entry *)x->entries[1].p + x->first[1][i], x->cnt[1][i]);
+        hd_versions_part *view = &x->views[i]; /* others read its accounts meanwhile */
+        view->slot_table = p->view.slot_table;
+        view->slots = p->view.slots;
+        view->slot_versions = p->view.slot_versions;
+        view->slot_mask = p->view.slot_mask;
+        view->slot_cnt = p->view.slot_cnt;
+        view->slot_version_cnt = p->view.slot_version_cnt;
     }
     return err;
 }
@@ -678,9 +714,18 @@ hd_err hd_version_index_build(hd_version_index *x, const hd_versions **out,
     if (err == HD_OK && found & FOUND_CODES)
         err = publish_codes(x);
     if (err == HD_OK)
-        err = hd_pool_for(x->pool, PART_CNT, 1, build_parts, x);
+        err = hd_pool_for(x->pool, PART_CNT, 1, build_account_parts, x);
+    if (err == HD_OK) /* a sum of slots asks when their account was destroyed */
+        err = hd_pool_for(x->pool, PART_CNT, 1, build_slot_parts, x);
     *out = &x->versions;
     return err;
+}
+
+uint32_t hd_version_index_sum_cnt(const hd_version_index *x) {
+    uint32_t cnt = 0;
+    for (uint32_t i = 0; i < PART_CNT; i++)
+        cnt += x->parts[i].sum_cnt;
+    return cnt;
 }
 
 /* ---- validation ---- */
@@ -714,8 +759,20 @@ int hd_read_holds(const hd_account_diff *d, const hd_account_read *r, const hd_a
            now->has_storage == ((flags & HD_READ_HAD_STORAGE) != 0);
 }
 
-int hd_slot_holds(const hd_slot_diff *d, hd_u256 now) {
-    return !IS_CHECKED(HD_MUTATION_SLOT) || hd_u256_is_equal(now, d->original);
+int hd_slot_holds(const hd_results *res, uint64_t i, hd_u256 now) {
+    const hd_slot_diff *d = &res->slots[i];
+    if (!(d->flags & HD_DIFF_RANGE))
+        return !IS_CHECKED(HD_MUTATION_SLOT) || hd_u256_is_equal(now, d->original);
+    const hd_slot_read *r = &res->slot_reads[i];
+    return (!IS_CHECKED(HD_MUTATION_TAG_LO) || !hd_u256_lt(now, r->lo)) &&
+           (!IS_CHECKED(HD_MUTATION_TAG_HI) || !hd_u256_lt(r->hi, now));
+}
+
+void hd_slot_settle(hd_slot_diff *d, hd_u256 now) {
+    if (d->flags & HD_DIFF_ADD)
+        d->value = hd_u256_add(now, hd_u256_sub(d->value, d->original));
+    d->original = now;
+    d->flags &= HD_DIFF_CHANGED;
 }
 
 void hd_account_settle(hd_account_diff *d, const hd_account_now *now, uint32_t fork) {
@@ -814,7 +871,7 @@ int hd_versions_hold(const hd_versions *versions, const hd_version_input *in, ui
             if (w)
                 now = world_slot(in->world, w, d->key);
         }
-        if (!hd_slot_holds(d, now))
+        if (!hd_slot_holds(res, r->slot_off + i, now))
             return 0;
     }
     return 1;
@@ -920,6 +977,18 @@ static hd_err settle_chunks(void *ctx, size_t begin, size_t end, uint32_t worker
                 }
                 hd_account_version_now(&now, v, &x->versions, in->world);
                 hd_account_settle(d, &now, in->envs[in->txs[t].env_idx].fork);
+            }
+            for (uint32_t i = 0; has_run(r) && i < r->slot_cnt; i++) {
+                hd_slot_diff *d = &in->results->slots[r->slot_off + i];
+                hd_versions_slot k;
+                if (!(d->flags & HD_DIFF_RANGE))
+                    continue;
+                hd_addr_from_wire(k.addr,
+                                  &in->results->accounts[r->account_off + d->account_idx].addr);
+                k.key = d->key;
+                hd_slot_settle(
+                    d,
+                    slot_before(x, &k, hd_versions_slot_find(&x->versions, k.addr, d->key, t), t));
             }
         }
     }

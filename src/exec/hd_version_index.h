@@ -31,6 +31,9 @@ void hd_version_index_close(hd_version_index *x);
 hd_err hd_version_index_build(hd_version_index *x, const hd_versions **out,
                               const hd_version_input *in);
 
+/* Of the slots indexed last, those that are their original and a constant (HD_DIFF_ADD). */
+uint32_t hd_version_index_sum_cnt(const hd_version_index *x);
+
 /* hd_version_index_check compares what transactions [first, tx_cnt) read with the index that was
    built last, by value, and lists those that do not hold, ascending, in invalid (room for tx_cnt).
    A transaction that has no result (given up, out of memory) does not hold. */
@@ -57,8 +60,12 @@ typedef struct {
 /* hd_read_holds: 1 when a transaction that saw d and r would do the same with `now`. */
 int hd_read_holds(const hd_account_diff *d, const hd_account_read *r, const hd_account_now *now);
 
-/* The same of a slot and its value before the transaction. */
-int hd_slot_holds(const hd_slot_diff *d, hd_u256 now);
+/* The same of res->slots[i] and its value before the transaction. */
+int hd_slot_holds(const hd_results *res, uint64_t i, hd_u256 now);
+
+/* hd_slot_settle rewrites d, which holds what the transaction saw, to what it is with `now` before
+   it; it must hold. */
+void hd_slot_settle(hd_slot_diff *d, hd_u256 now);
 
 /* ---- for whoever lays versions of his own over an index (hd_chains.h) ---- */
 
