@@ -79,6 +79,7 @@ typedef struct {
     size_t tx_max; /* room of these three */
     /* The choice between chunks and serial execution, and what it is made from. */
     uint64_t alone_gas, alone_ns; /* what transactions cost that ran alone */
+    uint32_t is_warm;             /* some did: the first ones of a handle pay for its memory */
     uint32_t chunk_cnt;           /* transactions of the next chunk; 0: none ran yet */
     uint32_t probed_cnt;          /* chunks since the last probe */
     uint32_t serial_cnt;          /* transactions that run alone before the next chunk */
@@ -795,6 +796,9 @@ static hd_err run_all(ordered *o, const uint32_t range[2]) {
         if (cnt) {
             err = run_serial(o, at, at + cnt);
             at += cnt;
+            if (!k->is_warm)
+                k->alone_gas = k->alone_ns = 0;
+            k->is_warm = 1;
         } else {
             err = run_priced_chunk(o, &at, range);
         }
