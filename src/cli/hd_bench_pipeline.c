@@ -20,6 +20,7 @@
 #define RAW_MAX 256u /* bytes of one signed transfer */
 #define CALL_GAS 70000u
 #define BLOCK_CNT_MAX 64u
+#define CHAIN_CNT 5u /* blocks one behind the other, each admitted while the one before it runs */
 
 enum { TO_OWN, TO_HOT, TO_ANYONE, KIND_CNT };
 static const char *const kind_names[KIND_CNT] = {"erc20", "erc20-hot30", "erc20-random"};
@@ -32,9 +33,8 @@ typedef struct {
     hd_address *accounts;
     uint8_t *packed; /* RAW_MAX bytes a transaction */
     uint32_t *sizes;
-    uint8_t *raw; /* pinned */
-    uint64_t *off;
-    size_t raw_cap;
+    uint8_t *raw[CHAIN_CNT]; /* pinned */
+    uint64_t *off[CHAIN_CNT];
     hd_address token;
     hd_env env;
     uint64_t nonce; /* of every account in the block that is made */
@@ -114,22 +114,24 @@ static hd_err sign_part(void *ctx, size_t begin, size_t end, uint32_t worker_idx
     return HD_OK;
 }
 
-/* The next block: one transaction of every account. */
-static hd_err make_block(job *j, hd_pipeline_block *out) {
+/* The next block, in that place: one transaction of every account. */
+static hd_err make_block(job *j, hd_pipeline_block *out, uint32_t place) {
+    uint8_t *raw = j->raw[place];
+    uint64_t *off = j->off[place];
     hd_err err = hd_pool_for(j->pool, j->tx_cnt, 64, sign_part, j);
     uint64_t at = 0;
     for (uint32_t i = 0; err == HD_OK && i < j->tx_cnt; i++) {
-        j->off[i] = at;
-        memcpy(j->raw + at, j->packed + (size_t)i * RAW_MAX, j->sizes[i]);
+        off[i] = at;
+        memcpy(raw + at, j->packed + (size_t)i * RAW_MAX, j->sizes[i]);
         at += j->sizes[i];
     }
-    j->off[j->tx_cnt] = at;
+    off[j->tx_cnt] = at;
     j->nonce++;
     j->env.number++;
     j->env.timestamp += 12;
     memset(out, 0, sizeof(*out));
-    out->raw = j->raw;
-    out->off = j->off;
+    out->raw = raw;
+    out->off = off;
     out->env = j->env;
     out->tx_cnt = j->tx_cnt;
     return err;
@@ -187,6 +189,66 @@ static void print_stages(const job *j, const hd_pipeline_result *r) {
     fflush(stdout);
 }
 
+/* A block's result beside the host's own execution, which takes the host's state a block on. */
+static hd_err check_block(hd_msg *msg, job *j, const hd_pipeline_result *r,
+                          const hd_pipeline_block *block, uint32_t block_idx) {
+    hd_pipeline_result want;
+    if (r->refused_idx < j->tx_cnt) {
+        hd_msg_set(msg, "%s: transaction %u of block %u was refused", kind_names[j->kind],
+                   r->refused_idx, block_idx);
+        return HD_ERR_CORRUPT;
+    }
+    if (!j->o->is_checked)
+        return HD_OK;
+    hd_err err = hd_pipeline_serial(&want, j->state, msg, block, j->threads);
+    if (err == HD_OK && !is_same(r, &want)) {
+        hd_msg_set(msg, "%s: block %u differs from the host's execution", kind_names[j->kind],
+                   block_idx);
+        err = HD_ERR_CORRUPT;
+    }
+    return err;
+}
+
+static void put_row(const job *j, const char *figure, uint64_t gas, uint64_t median_ns) {
+    char name[64];
+    int is_cuda = hd_pipeline_backend(j->p) == HD_BACKEND_CUDA;
+    snprintf(name, sizeof(name), "%s %s", kind_names[j->kind], figure);
+    hd_bench_row row = {.workload = "pipeline",
+                        .name = name,
+                        .backend = hd_pipeline_backend(j->p),
+                        .threads = is_cuda ? 0 : j->threads,
+                        .tx_cnt = j->tx_cnt,
+                        .gas = gas,
+                        .median_ns = median_ns};
+    if (row.median_ns) /* stages of the host's path are not told apart */
+        hd_bench_put(j->o, &row);
+}
+
+/* Blocks in a row, the next one prepared before each runs: *ns is the time of one, from the first
+   byte's way up to the last root. */
+static hd_err run_chain(hd_msg *msg, job *j, uint64_t *ns) {
+    hd_pipeline_block blocks[CHAIN_CNT];
+    hd_pipeline_result results[CHAIN_CNT];
+    hd_err err = HD_OK;
+    for (uint32_t i = 0; err == HD_OK && i < CHAIN_CNT; i++)
+        err = make_block(j, &blocks[i], i);
+    uint64_t begin_ns = hd_clock_ns();
+    if (err == HD_OK)
+        err = hd_pipeline_prepare(j->p, &blocks[0]);
+    for (uint32_t i = 0; err == HD_OK && i < CHAIN_CNT; i++) {
+        if (i + 1 < CHAIN_CNT)
+            err = hd_pipeline_prepare(j->p, &blocks[i + 1]);
+        if (err == HD_OK)
+            err = hd_pipeline_run(&results[i], j->p, msg, &blocks[i]);
+    }
+    *ns = (hd_clock_ns() - begin_ns) / CHAIN_CNT;
+    for (uint32_t i = 0; err == HD_OK && i < CHAIN_CNT; i++) {
+        print_stages(j, &results[i]);
+        err = check_block(msg, j, &results[i], &blocks[i], i);
+    }
+    return err;
+}
+
 static hd_err bench_kind(hd_msg *msg, job *j) {
     hd_bench_sample samples[FIGURE_CNT][BLOCK_CNT_MAX];
     uint32_t cnt = (uint32_t)HD_MIN(j->o->repeat_cnt, BLOCK_CNT_MAX - 1);
@@ -198,24 +260,13 @@ static hd_err bench_kind(hd_msg *msg, job *j) {
         err = hd_pipeline_load(&root, j->p, j->state);
     for (uint32_t i = 0; err == HD_OK && i < cnt + 1; i++) { /* the first one warms up */
         hd_pipeline_block block;
-        hd_pipeline_result r, want;
+        hd_pipeline_result r;
         uint64_t figures[FIGURE_CNT];
-        err = make_block(j, &block);
+        err = make_block(j, &block, 0);
         if (err == HD_OK)
             err = hd_pipeline_run(&r, j->p, msg, &block);
-        if (err == HD_OK && r.refused_idx < j->tx_cnt) {
-            hd_msg_set(msg, "%s: transaction %u of block %u was refused", kind_names[j->kind],
-                       r.refused_idx, i);
-            err = HD_ERR_CORRUPT;
-        }
-        if (err == HD_OK && j->o->is_checked) {
-            err = hd_pipeline_serial(&want, j->state, msg, &block, j->threads);
-            if (err == HD_OK && !is_same(&r, &want)) {
-                hd_msg_set(msg, "%s: block %u differs from the host's execution",
-                           kind_names[j->kind], i);
-                err = HD_ERR_CORRUPT;
-            }
-        }
+        if (err == HD_OK)
+            err = check_block(msg, j, &r, &block, i);
         if (err != HD_OK)
             break;
         gas = r.gas_used;
@@ -226,20 +277,13 @@ static hd_err bench_kind(hd_msg *msg, job *j) {
             samples[k][i - 1].kernel_ns = 0;
         }
     }
-    for (uint32_t k = 0; err == HD_OK && k < FIGURE_CNT; k++) {
-        char name[64];
-        snprintf(name, sizeof(name), "%s %s", kind_names[j->kind], figure_names[k]);
-        hd_bench_row row = {.workload = "pipeline",
-                            .name = name,
-                            .backend = hd_pipeline_backend(j->p),
-                            .threads =
-                                hd_pipeline_backend(j->p) == HD_BACKEND_CUDA ? 0 : j->threads,
-                            .tx_cnt = j->tx_cnt,
-                            .gas = gas,
-                            .median_ns = hd_bench_median(samples[k], cnt).ns};
-        if (row.median_ns) /* stages of the host's path are not told apart */
-            hd_bench_put(j->o, &row);
-    }
+    for (uint32_t k = 0; err == HD_OK && k < FIGURE_CNT; k++)
+        put_row(j, figure_names[k], gas, hd_bench_median(samples[k], cnt).ns);
+    uint64_t chain_ns = 0;
+    if (err == HD_OK)
+        err = run_chain(msg, j, &chain_ns);
+    if (err == HD_OK)
+        put_row(j, "whole, block after block", gas, chain_ns);
     return err;
 }
 
@@ -278,9 +322,12 @@ static hd_err job_open(hd_msg *msg, job *j) {
     j->sizes = malloc(j->tx_cnt * sizeof(*j->sizes));
     if (!j->state || !j->accounts || !j->packed || !j->sizes)
         return HD_ERR_NOMEM;
-    err = hd_pipeline_pin(j->p, (void **)&j->raw, (size_t)j->tx_cnt * RAW_MAX);
-    if (err == HD_OK)
-        err = hd_pipeline_pin(j->p, (void **)&j->off, ((size_t)j->tx_cnt + 1) * sizeof(*j->off));
+    for (uint32_t i = 0; err == HD_OK && i < CHAIN_CNT; i++) {
+        err = hd_pipeline_pin(j->p, (void **)&j->raw[i], (size_t)j->tx_cnt * RAW_MAX);
+        if (err == HD_OK)
+            err = hd_pipeline_pin(j->p, (void **)&j->off[i],
+                                  ((size_t)j->tx_cnt + 1) * sizeof(*j->off[i]));
+    }
     if (err == HD_OK)
         err = hd_pool_open(&j->pool, j->threads);
     return err == HD_OK ? hd_pool_for(j->pool, j->account_cnt, 64, make_accounts, j) : err;
@@ -303,9 +350,9 @@ hd_err hd_bench_pipeline(hd_msg *msg, const hd_bench_options *o, const char *fil
         hd_msg_set(msg, "no block of the pipeline is called \"%s\"", filter);
         err = HD_ERR_ABSENT;
     }
-    if (j.p) {
-        hd_pipeline_unpin(j.p, j.raw);
-        hd_pipeline_unpin(j.p, j.off);
+    for (uint32_t i = 0; j.p && i < CHAIN_CNT; i++) {
+        hd_pipeline_unpin(j.p, j.raw[i]);
+        hd_pipeline_unpin(j.p, j.off[i]);
     }
     hd_pipeline_close(j.p);
     hd_pool_close(j.pool);

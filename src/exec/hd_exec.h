@@ -78,6 +78,9 @@ typedef struct {
 #define HD_BATCH_UNTIMED 64u     /* total_ns stays 0: for batches shorter than the clock's price */
 #define HD_BATCH_TRACE_MEMORY 8u /* host: steps hold the contents of memory, a copy each */
 
+#define HD_BATCH_TRACE_RETURN_DATA 256u /* host: steps hold the return data, a copy each */
+#define HD_BATCH_TRACE_FRAMES 512u /* host: between the steps come where frames begin and end */
+
 /* Results live in arrays that grow and are reused by the next hd_exec_run. receipts[i] belongs to
    txs[i]; its ranges lie anywhere in the arrays (a backend may finish transactions out of order),
    its entries in the order in which the transaction met them. */
@@ -98,8 +101,25 @@ typedef struct hd_results {
     uint32_t retry_cnt; /* transactions that ran again in a larger lane class */
 } hd_results;
 
+/* A call, a creation or a selfdestruct (which go-ethereum counts with them) begins or ends. Those
+   that cannot begin (depth, balance, collision) do both at once, as precompiles do. */
+typedef struct {
+    hd_u256 value;
+    hd_address from, to;
+    const uint8_t *data; /* calldata or initcode; at the end the output or the code made */
+    uint64_t data_sz;
+    uint64_t gas;       /* given to it; at the end: used by it */
+    uint32_t op;        /* HD_OP_CALL, ..., HD_OP_CREATE for a transaction that creates */
+    uint32_t depth;     /* 0: the transaction itself */
+    uint32_t is_end;    /* then from, to, value and op are not set */
+    uint32_t error;     /* HD_EVM_ERR_... at the end */
+    uint32_t error_op;  /* the instruction that ended it, with the words on the stack before it */
+    uint32_t stack_cnt; /* (where error is of an instruction) */
+} hd_trace_frame;
+
 /* One step of a trace (EIP-3155), before the instruction runs. stack is bottom first. */
 typedef struct {
+    const hd_trace_frame *frame; /* with HD_BATCH_TRACE_FRAMES: this, and no step; else NULL */
     const hd_u256 *stack;
     uint64_t pc;
     uint64_t gas;          /* before the instruction */
@@ -110,7 +130,12 @@ typedef struct {
     uint32_t stack_cnt;
     uint32_t depth; /* from 1 */
     uint32_t op;
-    uint32_t error; /* HD_EVM_ERR_... of this step, 0 if it went well */
+    uint32_t error; /* HD_EVM_ERR_... of this step, 0 if it went well (REVERT does) */
+    /* Host alone: */
+    uint32_t fault;             /* error (or HD_EVM_ERR_REVERTED) that came after gas was paid */
+    uint64_t fault_memory_sz;   /* bytes of memory then */
+    const uint8_t *return_data; /* with HD_BATCH_TRACE_RETURN_DATA, before the instruction */
+    uint64_t return_data_sz;
 } hd_trace_step;
 
 /* Called once for every instruction, after it ran (so that gas_cost and error are known) with the

@@ -407,8 +407,10 @@ extern "C" hd_err hd_exec_cuda_open(hd_exec_cuda **out) {
     x->buf[B_IN_HOST].is_host = x->buf[B_OUT_HOST].is_host = 1;
     x->buf[B_VERSIONS_STAGE].is_host = 1;
     hd_err err = HD_ERR_DEVICE;
+    int low, high; /* priorities: what prepares later work gives way to what runs */
     if (cudaSetDevice(0) != cudaSuccess || cudaMemGetInfo(&free_sz, &all_sz) != cudaSuccess ||
-        cudaStreamCreateWithFlags(&x->stream, cudaStreamNonBlocking) != cudaSuccess ||
+        cudaDeviceGetStreamPriorityRange(&low, &high) != cudaSuccess ||
+        cudaStreamCreateWithPriority(&x->stream, cudaStreamNonBlocking, high) != cudaSuccess ||
         cudaEventCreate(&x->begin) != cudaSuccess || cudaEventCreate(&x->end) != cudaSuccess)
         goto fail;
     int multiprocessor_cnt;

@@ -16,14 +16,7 @@
 #define RAW_PAD 64u /* lanes read calldata in words */
 
 enum {
-    M_ENV,
     M_COUNTERS,
-    M_RAW,
-    M_RAW_OFF,
-    M_TXS,
-    M_HASHES,
-    M_ITEMS,
-    M_SENDERS,
     M_LATE,
     M_INVALID,
     M_LIST,
@@ -52,10 +45,24 @@ typedef struct {
     size_t sz;
 } room;
 
+/* What admission makes of a block. There are two, so that one block is admitted while the one
+   before it runs. */
+enum { IN_ENV, IN_COUNTERS, IN_RAW, IN_RAW_OFF, IN_TXS, IN_HASHES, IN_ITEMS, IN_SENDERS, IN_CNT };
+
+typedef struct {
+    room rooms[IN_CNT];
+    hd_pipe pipe;            /* the fields of admission */
+    hd_pipeline_block block; /* as it was given */
+    uint32_t is_begun;
+    size_t raw_sz;
+} intake;
+
 struct hd_pipeline {
     const hd_pipe_engine *e;
     void *ctx;
     room rooms[M_CNT];
+    intake in[2];
+    uint32_t in_idx; /* of the block that runs, or that runs next */
     hd_pipe pipe;
     hd_pipe_counters counters; /* as last read */
     uint32_t backend;
@@ -75,8 +82,7 @@ struct hd_pipeline {
 /* ---- memory ---- */
 
 /* Room for sz bytes; what was there is lost. */
-static hd_err room_make(hd_pipeline *p, uint32_t which, void **out, size_t sz) {
-    room *r = &p->rooms[which];
+static hd_err room_grow(hd_pipeline *p, room *r, void **out, size_t sz) {
     if (sz > r->sz || !r->p) {
         size_t want = sz + sz / 8 + 256;
         p->e->release(p->ctx, r->p);
@@ -89,8 +95,9 @@ static hd_err room_make(hd_pipeline *p, uint32_t which, void **out, size_t sz) {
     return HD_OK;
 }
 
-#define ROOM(which, field, cnt) \
-    TRY(room_make(p, which, (void **)&(field), (size_t)(cnt) * sizeof(*(field))))
+#define ROOM_AT(room, field, cnt) \
+    TRY(room_grow(p, room, (void **)&(field), (size_t)(cnt) * sizeof(*(field))))
+#define ROOM(which, field, cnt) ROOM_AT(&p->rooms[which], field, cnt)
 
 static hd_err run(hd_pipeline *p, uint32_t phase, uint32_t cnt) {
     return cnt ? p->e->run(p->ctx, phase, &p->pipe, cnt) : HD_OK;
@@ -144,6 +151,8 @@ void hd_pipeline_close(hd_pipeline *p) {
         return;
     for (uint32_t i = 0; i < M_CNT; i++)
         p->e->release(p->ctx, p->rooms[i].p);
+    for (uint32_t i = 0; i < 2 * IN_CNT; i++)
+        p->e->release(p->ctx, p->in[i / IN_CNT].rooms[i % IN_CNT].p);
     p->e->close(p->ctx);
     free(p);
 }
@@ -418,43 +427,135 @@ static hd_err block_check(const hd_pipeline_block *b) {
     return b->tx_cnt && b->off[b->tx_cnt] > HD_PIPELINE_RAW_MAX ? HD_ERR_LIMIT : HD_OK;
 }
 
-static hd_err upload(hd_pipeline *p, const hd_pipeline_block *b) {
-    hd_pipe *q = &p->pipe;
+/* ---- admission: queued, nobody waits ---- */
+
+static hd_err in_upload(hd_pipeline *p, intake *in, const hd_pipeline_block *b) {
+    hd_pipe *q = &in->pipe;
     uint32_t n = b->tx_cnt;
-    uint8_t *raw, *is_late;
+    uint8_t *raw;
     uint64_t *raw_off;
     hd_env *env;
     hd_recover_result *senders;
-    uint32_t *list;
-    p->raw_sz = (size_t)b->off[n];
-    ROOM(M_ENV, env, 1);
-    ROOM(M_RAW, raw, p->raw_sz + RAW_PAD);
-    ROOM(M_RAW_OFF, raw_off, (size_t)n + 1);
-    ROOM(M_TXS, q->txs, n);
-    ROOM(M_HASHES, q->hashes, n);
-    ROOM(M_ITEMS, q->items, n);
-    ROOM(M_SENDERS, senders, n);
-    ROOM(M_LATE, is_late, n);
-    ROOM(M_INVALID, q->is_invalid, n);
-    ROOM(M_LIST, list, n);
-    ROOM(M_GAS, q->gas_at, (size_t)n + 1);
+    in->raw_sz = (size_t)b->off[n];
+    ROOM_AT(&in->rooms[IN_ENV], env, 1);
+    ROOM_AT(&in->rooms[IN_COUNTERS], q->counters, 1);
+    ROOM_AT(&in->rooms[IN_RAW], raw, in->raw_sz + RAW_PAD);
+    ROOM_AT(&in->rooms[IN_RAW_OFF], raw_off, (size_t)n + 1);
+    ROOM_AT(&in->rooms[IN_TXS], q->txs, n);
+    ROOM_AT(&in->rooms[IN_HASHES], q->hashes, n);
+    ROOM_AT(&in->rooms[IN_ITEMS], q->items, n);
+    ROOM_AT(&in->rooms[IN_SENDERS], senders, n);
     q->raw = raw;
     q->raw_off = raw_off;
     q->env = env;
     q->senders = senders;
-    q->is_late = is_late;
-    q->list = list;
     q->tx_cnt = n;
     q->fork = b->env.fork;
     q->chain_id = b->env.chain_id;
-    q->versions = NULL;
-    p->counters.why = 0;
-    TRY(counters_put(p));
+    TRY(p->e->zero(p->ctx, q->counters, sizeof(*q->counters)));
     TRY(p->e->up(p->ctx, env, &b->env, sizeof(*env)));
-    TRY(p->e->up(p->ctx, raw, b->raw, p->raw_sz));
-    TRY(p->e->zero(p->ctx, raw + p->raw_sz, RAW_PAD));
-    TRY(p->e->up(p->ctx, raw_off, b->off, ((size_t)n + 1) * 8));
+    TRY(p->e->up(p->ctx, raw, b->raw, in->raw_sz));
+    TRY(p->e->zero(p->ctx, raw + in->raw_sz, RAW_PAD));
+    return p->e->up(p->ctx, raw_off, b->off, ((size_t)n + 1) * 8);
+}
+
+static hd_err in_recover(hd_pipeline *p, intake *in) {
+    hd_pipe *q = &in->pipe;
+    TRY(p->e->recover(p->ctx, (hd_recover_result *)q->senders, q->items, q->tx_cnt));
+    return p->e->run(p->ctx, HD_PIPE_SENDER, q, q->tx_cnt);
+}
+
+/* The block that is admitted becomes the one that runs. */
+static hd_err in_take(hd_pipeline *p, const intake *in) {
+    hd_pipe *q = &p->pipe;
+    uint8_t *is_late;
+    uint32_t *list, n = in->pipe.tx_cnt;
+    hd_pipe_counters counters;
+    ROOM(M_LATE, is_late, n);
+    ROOM(M_INVALID, q->is_invalid, n);
+    ROOM(M_LIST, list, n);
+    ROOM(M_GAS, q->gas_at, (size_t)n + 1);
+    q->is_late = is_late;
+    q->list = list;
+    q->raw = in->pipe.raw;
+    q->raw_off = in->pipe.raw_off;
+    q->env = in->pipe.env;
+    q->txs = in->pipe.txs;
+    q->hashes = in->pipe.hashes;
+    q->items = in->pipe.items;
+    q->senders = in->pipe.senders;
+    q->tx_cnt = n;
+    q->fork = in->pipe.fork;
+    q->chain_id = in->pipe.chain_id;
+    q->versions = NULL;
+    p->raw_sz = in->raw_sz;
+    TRY(p->e->down(p->ctx, &counters, in->pipe.counters, sizeof(counters)));
+    p->counters.why = counters.why;
+    TRY(counters_put(p));
     return p->e->zero(p->ctx, is_late, n);
+}
+
+static int is_same_block(const hd_pipeline_block *a, const hd_pipeline_block *b) {
+    return a->raw == b->raw && a->off == b->off && a->tx_cnt == b->tx_cnt &&
+           memcmp(&a->env, &b->env, sizeof(a->env)) == 0;
+}
+
+hd_err hd_pipeline_prepare(hd_pipeline *p, const hd_pipeline_block *block) {
+    intake *in = &p->in[p->in_idx];
+    TRY(block_check(block));
+    if (in->is_begun) /* it waits for its turn: this one comes after it */
+        in = &p->in[1 - p->in_idx];
+    if (block->tx_cnt == 0 || in->is_begun)
+        return HD_OK;
+    p->e->select_stream(p->ctx, HD_PIPE_STREAM_INTAKE);
+    hd_err err = in_upload(p, in, block);
+    if (err == HD_OK)
+        err = p->e->run(p->ctx, HD_PIPE_ADMIT, &in->pipe, block->tx_cnt);
+    if (err == HD_OK)
+        err = in_recover(p, in);
+    if (err == HD_OK)
+        err = p->e->mark(p->ctx, (uint32_t)(in - p->in));
+    p->e->select_stream(p->ctx, HD_PIPE_STREAM_MAIN);
+    in->block = *block;
+    in->is_begun = err == HD_OK;
+    return err;
+}
+
+/* The admission of the block that runs now: what was prepared, else from the start. */
+static hd_err admit(hd_pipeline_result *out, hd_pipeline *p, const hd_pipeline_block *b) {
+    uint64_t ns = hd_clock_ns(), now;
+    intake *in = &p->in[p->in_idx];
+    int is_prepared = in->is_begun && is_same_block(&in->block, b);
+    p->e->select_stream(p->ctx, HD_PIPE_STREAM_INTAKE);
+    hd_err err = HD_OK;
+    in->is_begun = 0;
+    if (!is_prepared) {
+        p->in[1 - p->in_idx].is_begun = 0; /* it was to follow another block */
+        err = in_upload(p, in, b);
+        if (err == HD_OK)
+            err = p->e->wait(p->ctx);
+        now = hd_clock_ns();
+        out->upload_ns = now - ns;
+        ns = now;
+        if (err == HD_OK)
+            err = p->e->run(p->ctx, HD_PIPE_ADMIT, &in->pipe, b->tx_cnt);
+        if (err == HD_OK)
+            err = p->e->wait(p->ctx);
+        now = hd_clock_ns();
+        out->admit_ns = now - ns;
+        ns = now;
+        if (err == HD_OK)
+            err = in_recover(p, in);
+        if (err == HD_OK)
+            err = p->e->mark(p->ctx, p->in_idx);
+    }
+    p->e->select_stream(p->ctx, HD_PIPE_STREAM_MAIN);
+    if (err == HD_OK) /* the next block's admission may be queued behind: not to wait for that */
+        err = p->e->meet(p->ctx, p->in_idx);
+    if (err == HD_OK)
+        err = in_take(p, in);
+    out->recover_ns = hd_clock_ns() - ns;
+    return err;
 }
 
 /* Keys, tables and room of one kind, from entries that are placed. */
@@ -677,17 +778,8 @@ static hd_err settle(hd_pipeline_result *out, hd_pipeline *p, const hd_pipeline_
         out->field += now - ns; \
         ns = now; \
     } while (0)
-    TRY(upload(p, b));
-    STAGE(upload_ns);
-    TRY(run(p, HD_PIPE_ADMIT, b->tx_cnt));
-    TRY(counters_get(p));
-    STAGE(admit_ns);
-    if (p->counters.why)
-        return HD_OK;
-    TRY(p->e->recover(p->ctx, (hd_recover_result *)p->pipe.senders, p->pipe.items, b->tx_cnt));
-    TRY(run(p, HD_PIPE_SENDER, b->tx_cnt));
-    TRY(counters_get(p));
-    STAGE(recover_ns);
+    TRY(admit(out, p, b));
+    ns = hd_clock_ns();
     if (p->counters.why)
         return HD_OK;
     TRY(execute(p, NULL, b->tx_cnt, b));
@@ -750,6 +842,8 @@ hd_err hd_pipeline_run(hd_pipeline_result *out, hd_pipeline *p, hd_msg *msg,
         err = finish(out, p);
     else if (err == HD_ERR_DEVICE)
         p->is_loaded = 0;
+    if (block->tx_cnt)
+        p->in_idx = 1 - p->in_idx;
     out->total_ns = hd_clock_ns() - begin_ns;
     return err;
 }
