@@ -2,6 +2,7 @@
  * none. */
 #ifdef HD_WITH_CUDA
 #define PIPELINE_BACKEND HD_BACKEND_CUDA
+#include "pipeline_behind_cases.h"
 #include "pipeline_cases.h"
 
 static const struct CMUnitTest tests[] = {
@@ -11,6 +12,13 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_lanes_do_not_do_goes_to_the_host_and_comes_back),
     cmocka_unit_test(tables_grow_from_block_to_block),
     cmocka_unit_test(blocks_prepared_in_any_way_end_as_serial_ones),
+    cmocka_unit_test(the_state_behind_equals_the_serial_one),
+    cmocka_unit_test(a_working_set_that_loses_everything_after_each_block_gives_the_same),
+    cmocka_unit_test(a_working_set_that_evicts_what_is_old_gives_the_same),
+    cmocka_unit_test(a_working_set_with_room_is_supplied_once),
+    cmocka_unit_test(a_refused_block_leaves_the_state_behind_as_it_was),
+    cmocka_unit_test(what_the_caller_changes_behind_is_followed),
+    cmocka_unit_test(an_error_of_the_sink_is_told_and_ends_it),
 };
 
 HD_TEST_MAIN(tests)

@@ -23,7 +23,9 @@ typedef struct {
     int is_receipts;  /* receipts only */
     int is_ordered;
     int is_checked;
-    int is_cpu_time; /* evm on one thread of the host: without the time that others took */
+    int is_stored;         /* pipeline: a state behind it is kept equal */
+    uint64_t resident_max; /* pipeline: bytes of its working set; 0: all is resident */
+    int is_cpu_time;       /* evm on one thread of the host: without the time that others took */
 } hd_bench_options;
 
 /* One measurement. */

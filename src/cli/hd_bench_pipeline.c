@@ -20,7 +20,7 @@
 #define RAW_MAX 256u /* bytes of one signed transfer */
 #define CALL_GAS 70000u
 #define BLOCK_CNT_MAX 64u
-#define CHAIN_CNT 5u /* blocks one behind the other, each admitted while the one before it runs */
+#define ROW_CNT 4u /* blocks one behind the other, each admitted while the one before it runs */
 
 enum { TO_OWN, TO_HOT, TO_ANYONE, KIND_CNT };
 static const char *const kind_names[KIND_CNT] = {"erc20", "erc20-hot30", "erc20-random"};
@@ -30,11 +30,12 @@ typedef struct {
     hd_pipeline *p;
     hd_pool *pool;
     hd_state *state;
+    hd_state *behind; /* with --store */
     hd_address *accounts;
     uint8_t *packed; /* RAW_MAX bytes a transaction */
     uint32_t *sizes;
-    uint8_t *raw[CHAIN_CNT]; /* pinned */
-    uint64_t *off[CHAIN_CNT];
+    uint8_t *raw; /* pinned; ROW_CNT blocks */
+    uint64_t *off;
     hd_address token;
     hd_env env;
     uint64_t nonce; /* of every account in the block that is made */
@@ -114,12 +115,11 @@ static hd_err sign_part(void *ctx, size_t begin, size_t end, uint32_t worker_idx
     return HD_OK;
 }
 
-/* The next block, in that place: one transaction of every account. */
-static hd_err make_block(job *j, hd_pipeline_block *out, uint32_t place) {
-    uint8_t *raw = j->raw[place];
-    uint64_t *off = j->off[place];
+/* The next block: one transaction of every account. They lie side by side. */
+static hd_err make_block(job *j, hd_pipeline_block *out, uint32_t which) {
     hd_err err = hd_pool_for(j->pool, j->tx_cnt, 64, sign_part, j);
-    uint64_t at = 0;
+    uint8_t *raw = j->raw + (size_t)which * j->tx_cnt * RAW_MAX;
+    uint64_t *off = j->off + (size_t)which * (j->tx_cnt + 1), at = 0;
     for (uint32_t i = 0; err == HD_OK && i < j->tx_cnt; i++) {
         off[i] = at;
         memcpy(raw + at, j->packed + (size_t)i * RAW_MAX, j->sizes[i]);
@@ -166,47 +166,104 @@ static int is_same(const hd_pipeline_result *a, const hd_pipeline_result *b) {
 }
 
 /* The figures of the issue: each holds the ones before it. */
-enum { EXECUTION, CONFLICTS, SIGNATURES, WHOLE, FIGURE_CNT };
-static const char *const figure_names[FIGURE_CNT] = {"execution", "and conflicts", "and signatures",
-                                                     "and root and receipts"};
+enum { EXECUTION, CONFLICTS, SIGNATURES, WHOLE, STORE, STORE_WAITED, FIGURE_CNT };
+static const char *const figure_names[FIGURE_CNT] = {
+    "execution",
+    "and conflicts",
+    "and signatures",
+    "and root and receipts",
+    "and store, beside the next block", /* a block while its predecessor's differences enter */
+    "and store, waited for"};
 
 static void figures_of(uint64_t out[FIGURE_CNT], const hd_pipeline_result *r) {
     out[EXECUTION] = r->execute_ns;
     out[CONFLICTS] = out[EXECUTION] + r->index_ns + r->again_ns + r->commit_ns;
     out[SIGNATURES] = out[CONFLICTS] + r->upload_ns + r->admit_ns + r->recover_ns;
-    out[WHOLE] = r->total_ns;
+    out[WHOLE] = r->total_ns - r->store_ns;
+    out[STORE] = out[STORE_WAITED] = 0;
 }
 
 static void print_stages(const job *j, const hd_pipeline_result *r) {
     printf(
         "# %s: upload %.2f, admit %.2f, recover %.2f, execute %.2f, index %.2f, again %.2f, commit "
-        "%.2f, root %.2f, receipts %.2f ms; %u rounds, %" PRIu64 " ran again%s\n",
+        "%.2f, root %.2f, receipts %.2f, store %.2f ms; %u rounds, %" PRIu64 " ran again, %" PRIu64
+        " supplied, %" PRIu64 " evicted%s\n",
         kind_names[j->kind], (double)r->upload_ns / 1e6, (double)r->admit_ns / 1e6,
         (double)r->recover_ns / 1e6, (double)r->execute_ns / 1e6, (double)r->index_ns / 1e6,
         (double)r->again_ns / 1e6, (double)r->commit_ns / 1e6, (double)r->root_ns / 1e6,
-        (double)r->receipts_ns / 1e6, r->round_cnt, r->rerun_cnt,
-        r->flags & HD_PIPELINE_ON_HOST ? "; on the host's path" : "");
+        (double)r->receipts_ns / 1e6, (double)r->store_ns / 1e6, r->round_cnt, r->rerun_cnt,
+        r->supply_cnt, r->evict_cnt, r->flags & HD_PIPELINE_ON_HOST ? "; on the host's path" : "");
     fflush(stdout);
 }
 
-/* A block's result beside the host's own execution, which takes the host's state a block on. */
-static hd_err check_block(hd_msg *msg, job *j, const hd_pipeline_result *r,
-                          const hd_pipeline_block *block, uint32_t block_idx) {
-    hd_pipeline_result want;
-    if (r->refused_idx < j->tx_cnt) {
-        hd_msg_set(msg, "%s: transaction %u of block %u was refused", kind_names[j->kind],
-                   r->refused_idx, block_idx);
-        return HD_ERR_CORRUPT;
-    }
-    if (!j->o->is_checked)
-        return HD_OK;
-    hd_err err = hd_pipeline_serial(&want, j->state, msg, block, j->threads);
-    if (err == HD_OK && !is_same(r, &want)) {
-        hd_msg_set(msg, "%s: block %u differs from the host's execution", kind_names[j->kind],
-                   block_idx);
+static hd_err run_block(hd_pipeline_result *r, hd_msg *msg, job *j,
+                        const hd_pipeline_block *block) {
+    hd_err err = hd_pipeline_run(r, j->p, msg, block);
+    if (err == HD_OK && r->refused_idx < j->tx_cnt) {
+        hd_msg_set(msg, "%s: transaction %u of block %" PRIu64 " was refused", kind_names[j->kind],
+                   r->refused_idx, block->env.number);
         err = HD_ERR_CORRUPT;
     }
     return err;
+}
+
+static hd_err check_block(hd_msg *msg, job *j, const hd_pipeline_result *r,
+                          const hd_pipeline_block *block) {
+    hd_pipeline_result want;
+    hd_err err =
+        j->o->is_checked ? hd_pipeline_serial(&want, j->state, msg, block, j->threads) : HD_OK;
+    if (err == HD_OK && j->o->is_checked && !is_same(r, &want)) {
+        hd_msg_set(msg, "%s: block %" PRIu64 " differs from the host's execution",
+                   kind_names[j->kind], block->env.number);
+        err = HD_ERR_CORRUPT;
+    }
+    return err;
+}
+
+/* One block; with --store another one right behind it, while its differences enter. */
+static hd_err bench_blocks(uint64_t figures[FIGURE_CNT], uint64_t *gas, hd_msg *msg, job *j) {
+    hd_pipeline_block blocks[2];
+    hd_pipeline_result r[2];
+    uint32_t cnt = j->o->is_stored ? 2 : 1;
+    hd_err err = HD_OK;
+    for (uint32_t k = 0; k < cnt && err == HD_OK; k++)
+        err = make_block(j, &blocks[k], k);
+    for (uint32_t k = 0; k < cnt && err == HD_OK; k++)
+        err = run_block(&r[k], msg, j, &blocks[k]);
+    uint64_t ns = hd_clock_ns();
+    if (err == HD_OK && cnt == 2)
+        err = hd_pipeline_sync(j->p);
+    ns = hd_clock_ns() - ns;
+    for (uint32_t k = 0; k < cnt && err == HD_OK; k++)
+        err = check_block(msg, j, &r[k], &blocks[k]);
+    if (err == HD_OK && cnt == 2 && j->o->is_checked) {
+        err = hd_pipeline_check(j->p);
+        if (err != HD_OK)
+            hd_msg_set(msg, "%s: the state behind differs from what is resident",
+                       kind_names[j->kind]);
+    }
+    if (err != HD_OK)
+        return err;
+    *gas = r[0].gas_used;
+    for (uint32_t k = 0; k < cnt; k++)
+        print_stages(j, &r[k]);
+    figures_of(figures, &r[0]);
+    if (cnt == 2) {
+        figures[STORE] = r[1].total_ns;
+        figures[STORE_WAITED] = r[1].total_ns + ns;
+    }
+    return HD_OK;
+}
+
+static hd_err load_state(job *j) {
+    hd_hash root;
+    hd_pipeline_behind options = {.resident_max = j->o->resident_max};
+    if (!j->o->is_stored)
+        return hd_pipeline_load(&root, j->p, j->state);
+    hd_err err = hd_pipeline_load(&root, j->p, j->state); /* what was behind is changed now */
+    if (err == HD_OK)
+        err = hd_state_copy(j->behind, j->state);
+    return err == HD_OK ? hd_pipeline_load_behind(&root, j->p, j->behind, &options) : err;
 }
 
 static void put_row(const job *j, const char *figure, uint64_t gas, uint64_t median_ns) {
@@ -225,26 +282,28 @@ static void put_row(const job *j, const char *figure, uint64_t gas, uint64_t med
 }
 
 /* Blocks in a row, the next one prepared before each runs: *ns is the time of one, from the first
-   byte's way up to the last root. */
-static hd_err run_chain(hd_msg *msg, job *j, uint64_t *ns) {
-    hd_pipeline_block blocks[CHAIN_CNT];
-    hd_pipeline_result results[CHAIN_CNT];
+   byte's way up to the last root, and with --store until all have entered the state behind. */
+static hd_err run_row(hd_msg *msg, job *j, uint64_t *ns) {
+    hd_pipeline_block blocks[ROW_CNT];
+    hd_pipeline_result r[ROW_CNT];
     hd_err err = HD_OK;
-    for (uint32_t i = 0; err == HD_OK && i < CHAIN_CNT; i++)
+    for (uint32_t i = 0; err == HD_OK && i < ROW_CNT; i++)
         err = make_block(j, &blocks[i], i);
     uint64_t begin_ns = hd_clock_ns();
     if (err == HD_OK)
         err = hd_pipeline_prepare(j->p, &blocks[0]);
-    for (uint32_t i = 0; err == HD_OK && i < CHAIN_CNT; i++) {
-        if (i + 1 < CHAIN_CNT)
+    for (uint32_t i = 0; err == HD_OK && i < ROW_CNT; i++) {
+        if (i + 1 < ROW_CNT)
             err = hd_pipeline_prepare(j->p, &blocks[i + 1]);
         if (err == HD_OK)
-            err = hd_pipeline_run(&results[i], j->p, msg, &blocks[i]);
+            err = run_block(&r[i], msg, j, &blocks[i]);
     }
-    *ns = (hd_clock_ns() - begin_ns) / CHAIN_CNT;
-    for (uint32_t i = 0; err == HD_OK && i < CHAIN_CNT; i++) {
-        print_stages(j, &results[i]);
-        err = check_block(msg, j, &results[i], &blocks[i], i);
+    if (err == HD_OK && j->o->is_stored)
+        err = hd_pipeline_sync(j->p);
+    *ns = (hd_clock_ns() - begin_ns) / ROW_CNT;
+    for (uint32_t i = 0; err == HD_OK && i < ROW_CNT; i++) {
+        print_stages(j, &r[i]);
+        err = check_block(msg, j, &r[i], &blocks[i]);
     }
     return err;
 }
@@ -253,37 +312,25 @@ static hd_err bench_kind(hd_msg *msg, job *j) {
     hd_bench_sample samples[FIGURE_CNT][BLOCK_CNT_MAX];
     uint32_t cnt = (uint32_t)HD_MIN(j->o->repeat_cnt, BLOCK_CNT_MAX - 1);
     uint64_t gas = 0;
-    hd_hash root;
     j->nonce = 0;
     hd_err err = make_state(j);
     if (err == HD_OK)
-        err = hd_pipeline_load(&root, j->p, j->state);
+        err = load_state(j);
     for (uint32_t i = 0; err == HD_OK && i < cnt + 1; i++) { /* the first one warms up */
-        hd_pipeline_block block;
-        hd_pipeline_result r;
         uint64_t figures[FIGURE_CNT];
-        err = make_block(j, &block, 0);
-        if (err == HD_OK)
-            err = hd_pipeline_run(&r, j->p, msg, &block);
-        if (err == HD_OK)
-            err = check_block(msg, j, &r, &block, i);
-        if (err != HD_OK)
-            break;
-        gas = r.gas_used;
-        print_stages(j, &r);
-        figures_of(figures, &r);
-        for (uint32_t k = 0; i > 0 && k < FIGURE_CNT; k++) {
+        err = bench_blocks(figures, &gas, msg, j);
+        for (uint32_t k = 0; err == HD_OK && i > 0 && k < FIGURE_CNT; k++) {
             samples[k][i - 1].ns = figures[k];
             samples[k][i - 1].kernel_ns = 0;
         }
     }
     for (uint32_t k = 0; err == HD_OK && k < FIGURE_CNT; k++)
         put_row(j, figure_names[k], gas, hd_bench_median(samples[k], cnt).ns);
-    uint64_t chain_ns = 0;
+    uint64_t ns = 0;
     if (err == HD_OK)
-        err = run_chain(msg, j, &chain_ns);
+        err = run_row(msg, j, &ns);
     if (err == HD_OK)
-        put_row(j, "whole, block after block", gas, chain_ns);
+        put_row(j, "blocks in a row", gas, ns);
     return err;
 }
 
@@ -317,17 +364,16 @@ static hd_err job_open(hd_msg *msg, job *j) {
     env_make(&j->env);
     memset(j->token.b, 0x70, sizeof(j->token.b));
     j->state = hd_state_new();
+    j->behind = hd_state_new();
     j->accounts = malloc(j->account_cnt * sizeof(*j->accounts));
     j->packed = malloc((size_t)j->tx_cnt * RAW_MAX);
     j->sizes = malloc(j->tx_cnt * sizeof(*j->sizes));
-    if (!j->state || !j->accounts || !j->packed || !j->sizes)
+    if (!j->state || !j->behind || !j->accounts || !j->packed || !j->sizes)
         return HD_ERR_NOMEM;
-    for (uint32_t i = 0; err == HD_OK && i < CHAIN_CNT; i++) {
-        err = hd_pipeline_pin(j->p, (void **)&j->raw[i], (size_t)j->tx_cnt * RAW_MAX);
-        if (err == HD_OK)
-            err = hd_pipeline_pin(j->p, (void **)&j->off[i],
-                                  ((size_t)j->tx_cnt + 1) * sizeof(*j->off[i]));
-    }
+    err = hd_pipeline_pin(j->p, (void **)&j->raw, (size_t)j->tx_cnt * RAW_MAX * ROW_CNT);
+    if (err == HD_OK)
+        err = hd_pipeline_pin(j->p, (void **)&j->off,
+                              ((size_t)j->tx_cnt + 1) * sizeof(*j->off) * ROW_CNT);
     if (err == HD_OK)
         err = hd_pool_open(&j->pool, j->threads);
     return err == HD_OK ? hd_pool_for(j->pool, j->account_cnt, 64, make_accounts, j) : err;
@@ -350,13 +396,14 @@ hd_err hd_bench_pipeline(hd_msg *msg, const hd_bench_options *o, const char *fil
         hd_msg_set(msg, "no block of the pipeline is called \"%s\"", filter);
         err = HD_ERR_ABSENT;
     }
-    for (uint32_t i = 0; j.p && i < CHAIN_CNT; i++) {
-        hd_pipeline_unpin(j.p, j.raw[i]);
-        hd_pipeline_unpin(j.p, j.off[i]);
+    if (j.p) {
+        hd_pipeline_unpin(j.p, j.raw);
+        hd_pipeline_unpin(j.p, j.off);
     }
     hd_pipeline_close(j.p);
     hd_pool_close(j.pool);
     hd_state_free(j.state);
+    hd_state_free(j.behind);
     free(j.accounts);
     free(j.packed);
     free(j.sizes);

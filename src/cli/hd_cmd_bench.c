@@ -30,6 +30,8 @@ enum {
     OPTION_RECEIPTS,
     OPTION_NO_CHECK,
     OPTION_CPU_TIME,
+    OPTION_STORE,
+    OPTION_RESIDENT,
     OPTION_CSV,
     OPTION_FIXTURES,
     OPTION_LIST,
@@ -47,6 +49,10 @@ static const hd_cli_option options[] = {
     {"--no-check", NULL, "do not compare results", OPTION_NO_CHECK},
     {"--cpu-time", NULL, "evm: time of the processor, not of the clock (host, one thread)",
      OPTION_CPU_TIME},
+    {"--store", NULL, "pipeline: keep a state behind it equal, and say what that costs",
+     OPTION_STORE},
+    {"--resident", "BYTES", "pipeline: with --store, at most so much of it is resident",
+     OPTION_RESIDENT},
     {"--csv", "FILE", "append the rows to FILE", OPTION_CSV},
     {"--fixtures", "DIR", "where evm-benchmarks are ($HEDDLE_FIXTURES)", OPTION_FIXTURES},
     {"--list", NULL, "list what can be measured", OPTION_LIST},
@@ -241,6 +247,11 @@ int hd_cmd_bench(int argc, char **argv) {
         case OPTION_RECEIPTS: o.is_receipts = 1; break;
         case OPTION_NO_CHECK: o.is_checked = 0; break;
         case OPTION_CPU_TIME: o.is_cpu_time = 1; break;
+        case OPTION_STORE: o.is_stored = 1; break;
+        case OPTION_RESIDENT:
+            is_right = hd_cli_u64(&o.resident_max, &cli, 1, UINT64_MAX);
+            o.is_stored = 1;
+            break;
         case OPTION_CSV: o.csv_path = cli.value; break;
         case OPTION_FIXTURES: o.fixtures = cli.value; break;
         case OPTION_LIST: return list();

@@ -31,6 +31,27 @@ typedef struct {
     hd_err (*after)(void *ctx, uint32_t worker_idx, uint32_t tx_idx, const hd_receipt *r,
                     const struct hd_results *from);
 } hd_batch_chains;
+/* What a lane looked for in a world that is not complete (HD_WORLD_COMPLETE) and did not find. */
+typedef struct {
+    hd_u256 key;      /* of a slot */
+    uint32_t addr[5]; /* numeric */
+    uint32_t is_slot; /* 0: the account */
+} hd_world_need;
+
+HD_STATIC_ASSERT(sizeof(hd_world_need) == 56, "no padding: needs are compared as bytes");
+
+/* Who supplies it. need puts an entry of each of needs[0, cnt) into the world: an account's, which
+   says by its flags that there is none, or a slot's, which may be zero, of an account that is
+   there. It may move tables and must not move codes; what stopped then runs on. On host threads
+   (any number at once, one need at a time) enter and leave stand around all that looks at the
+   world, and need is called outside of them; on cuda they are not called, and need comes with all
+   needs of a launch, from the thread that called hd_exec_run. An error ends the run. */
+typedef struct {
+    hd_err (*need)(void *ctx, const hd_world_need *needs, uint32_t cnt);
+    void (*enter)(void *ctx);
+    void (*leave)(void *ctx);
+    void *ctx;
+} hd_world_supply;
 
 typedef struct {
     const hd_world *worlds;
@@ -61,6 +82,7 @@ typedef struct {
     /* Of each transaction: not 0: it runs as with HD_BATCH_TAGGED. NULL: as flags say. The host's
        backends look at it. */
     const uint8_t *tagged;
+    const hd_world_supply *supply; /* NULL: an incomplete world ends the run with HD_ERR_ABSENT */
 } hd_batch;
 
 #define HD_BATCH_READS 1u   /* export read-only accounts and slots too (for validation) */

@@ -83,52 +83,7 @@ static __global__ void __launch_bounds__(BLOCK_SZ, STEP_BLOCKS_MIN)
     wave_step_lane(&vm, &w, lane, list == 0, fuel);
 }
 
-/* Inputs of waiting precompile frames to plain memory, a warp to each: they may be megabytes. */
-static __global__ void precompile_in(const __grid_constant__ wave_args w, const uint32_t *lanes,
-                                     const hd_precompile_job *jobs, uint32_t cnt, uint8_t *in) {
-    uint32_t i = (blockIdx.x * BLOCK_SZ + threadIdx.x) / 32, first = threadIdx.x % 32;
-    if (i >= cnt)
-        return;
-    hd_vm vm;
-    wave_bind(&vm, &w, lanes[i]);
-    lane_load(&vm);
-    uint8_t *dst = in + jobs[i].in_off;
-    int is_tx = (vm.f.flags & HD_FRAME_INPUT_TX) != 0;
-    for (uint32_t k = first; k < vm.f.input_sz; k += 32)
-        dst[k] = is_tx ? vm.data[vm.tx->data_off + k] : *hd_byte_ptr(vm.mem, vm.f.input_off + k);
-}
-
-/* Their outputs back to the return buffers. */
-static __global__ void precompile_out(const __grid_constant__ wave_args w, const uint32_t *lanes,
-                                      const hd_precompile_job *jobs, uint32_t cnt,
-                                      const uint8_t *out) {
-    uint32_t i = blockIdx.x * BLOCK_SZ + threadIdx.x;
-    if (i >= cnt)
-        return;
-    hd_vm vm;
-    wave_bind(&vm, &w, lanes[i]);
-    lane_load(&vm);
-    uint32_t is_ok = jobs[i].is_ok == 1;
-    vm.s.ret_sz = is_ok ? jobs[i].out_sz : 0;
-    vm.s.precompile_ok = is_ok ? 2 : 1;
-    hd_bytes_put(vm.ret, 0, out + jobs[i].out_off, vm.s.ret_sz);
-    lane_save(&vm);
-}
-
-static __global__ void supply_blockhash(const __grid_constant__ wave_args w, const uint32_t *lanes,
-                                        const uint64_t *numbers, const hd_hash *hashes,
-                                        uint32_t cnt) {
-    uint32_t i = blockIdx.x * BLOCK_SZ + threadIdx.x;
-    if (i >= cnt)
-        return;
-    hd_vm vm;
-    wave_bind(&vm, &w, lanes[i]);
-    lane_load(&vm);
-    vm.s.is_block_number = 1;
-    vm.s.block_number = numbers[i];
-    vm.s.blockhash = hd_u256_load_be(hashes[i].b);
-    lane_save(&vm);
-}
+#include "exec/hd_wave_serve.inc"
 
 /* Grouping: which code the transaction enters, and its selector. */
 static __device__ uint32_t group_key(const hd_tx *tx, const hd_world *worlds, const uint8_t *data) {
@@ -704,6 +659,37 @@ static hd_err serve_blockhashes(hd_exec_cuda *x, const wave_args *w, const hd_ba
     return err;
 }
 
+/* Nothing runs on the device while the world is changed. */
+static hd_err serve_needs(hd_exec_cuda *x, const wave_args *w, const hd_batch *b,
+                          const stop_record *records, uint32_t cnt) {
+    size_t needs_sz = (size_t)cnt * sizeof(hd_world_need);
+    if (!b->supply)
+        return HD_ERR_ABSENT;
+    RET(buffer_reserve(&x->buf[B_JOBS], needs_sz + (size_t)cnt * 4));
+    uint8_t *d = x->buf[B_JOBS].p, *h = (uint8_t *)malloc(needs_sz + (size_t)cnt * 4);
+    hd_world_need *needs = (hd_world_need *)(void *)h;
+    uint32_t *lanes = (uint32_t *)(void *)(h + needs_sz);
+    if (!h)
+        return HD_ERR_NOMEM;
+    for (uint32_t i = 0; i < cnt; i++)
+        lanes[i] = records[i].lane;
+    hd_err err = HD_OK;
+    if (cudaMemcpyAsync(d + needs_sz, lanes, (size_t)cnt * 4, cudaMemcpyHostToDevice, x->stream) !=
+        cudaSuccess)
+        err = HD_ERR_DEVICE;
+    gather_needs<<<grid(cnt), BLOCK_SZ, 0, x->stream>>>(*w, (const uint32_t *)(d + needs_sz), cnt,
+                                                        (hd_world_need *)d);
+    x->launch_cnt++;
+    if (cudaGetLastError() != cudaSuccess ||
+        cudaMemcpyAsync(needs, d, needs_sz, cudaMemcpyDeviceToHost, x->stream) != cudaSuccess ||
+        cudaStreamSynchronize(x->stream) != cudaSuccess)
+        err = HD_ERR_DEVICE;
+    if (err == HD_OK)
+        err = b->supply->need(b->supply->ctx, needs, cnt);
+    free(h);
+    return err;
+}
+
 static int record_order(const void *a, const void *b) {
     const stop_record *p = (const stop_record *)a, *q = (const stop_record *)b;
     if (p->stop != q->stop)
@@ -793,6 +779,8 @@ static hd_err wave_run(hd_exec_cuda *x, hd_results *out, const hd_batch *b, wave
                 err = serve_precompiles(x, w, r + i, same);
             } else if (r[i].stop == HD_STOP_NEED_BLOCKHASH) {
                 err = serve_blockhashes(x, w, b, lane_tx, r + i, same);
+            } else if (r[i].stop == HD_STOP_NEED_ACCOUNT || r[i].stop == HD_STOP_NEED_SLOT) {
+                err = serve_needs(x, w, b, r + i, same);
             } else if (r[i].stop == HD_STOP_NEED_MEMORY) {
                 go_on = 0;
                 for (uint32_t k = 0; k < same; k++) {

@@ -542,11 +542,14 @@ static hd_err choose_next(ordered *o, uint32_t *next, hd_chains_found *found,
     o->stats->lane_ns += hd_clock_ns() - begin_ns;
     if (err != HD_OK)
         return err;
-    /* Without prices, and for tests: chains wherever there are two. */
-    *next = found->chain_cnt > 1 ? NEXT_CHAINS : NEXT_IN_ORDER;
-    if (is_free || price == 0)
+    /* Without prices, and for tests: sums are tried, then chains wherever there are two. */
+    if (is_free || price == 0) {
+        if (round > 1)
+            *next = found->chain_cnt > 1 ? NEXT_CHAINS : NEXT_IN_ORDER;
         return HD_OK;
-    double in_order = (double)found->gas * price + (double)in->tx_cnt * HELD_NS;
+    }
+    *next = NEXT_CHAINS;
+    double in_order = (double)found->gas * price + (double)(in->tx_cnt - found->tx_cnt) * HELD_NS;
     double left = round == 1 ? 1 - k->tagged_share : (double)invalid_cnt / last_cnt;
     double rounds =
         left < 1 ? ((double)k->first_ns * invalid_cnt / in->tx_cnt + (double)index_ns) / (1 - left)

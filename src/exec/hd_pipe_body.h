@@ -32,14 +32,54 @@
 #define HD_PIPE_REFUSED 8u   /* a transaction is invalid, or the block has too little gas for it */
 #define HD_PIPE_ROUNDS 16u   /* rounds did not converge */
 
+/* Entries of a working set are as many blocks old as lie since they were last used, at most: */
+#define HD_PIPE_AGE_MAX 15u
+
 typedef struct {
     uint32_t why;         /* HD_PIPE_... */
     uint32_t account_new; /* accounts that the world does not have yet */
     uint32_t account_cnt; /* in the world */
     uint32_t slot_cnt;    /* entries in use */
     uint32_t change_cnt;  /* slots to be changed in the tries */
+    uint32_t diff_cnt;    /* slots among the differences for the state behind */
+    uint32_t missing_cnt; /* addresses that are not resident */
     uint32_t reserved;
+    uint32_t account_ages[HD_PIPE_AGE_MAX + 1]; /* entries of each age */
+    uint32_t slot_ages[HD_PIPE_AGE_MAX + 1];
 } hd_pipe_counters;
+
+/* What a block made of an account and of a slot, for the state behind the pipeline. */
+#define HD_PIPE_DIFF_WIPED 0x100u /* its storage before the block is gone */
+
+typedef struct {
+    hd_u256 balance_wei;
+    uint64_t nonce;
+    uint32_t addr[5];  /* numeric */
+    uint32_t flags;    /* HD_ACCOUNT_EXISTS, HD_PIPE_DIFF_WIPED */
+    uint32_t code_idx; /* of the resident codes */
+    uint32_t reserved;
+} hd_pipe_diff_account;
+
+typedef struct {
+    hd_u256 key;
+    hd_u256 value;
+    uint32_t account; /* among the accounts' differences */
+    uint32_t reserved;
+} hd_pipe_diff_slot;
+
+/* What the state behind supplies of a slot; of an account it is the entry itself. */
+typedef struct {
+    hd_u256 key;
+    hd_u256 value;
+    uint32_t addr[5];
+    uint32_t account_ref; /* 0: nothing is to be inserted */
+    uint32_t incarnation;
+    uint32_t reserved;
+} hd_pipe_new_slot;
+
+HD_STATIC_ASSERT(sizeof(hd_pipe_diff_account) == 72, "no padding");
+HD_STATIC_ASSERT(sizeof(hd_pipe_diff_slot) == 72, "no padding");
+HD_STATIC_ASSERT(sizeof(hd_pipe_new_slot) == 96, "no padding");
 
 /* A write, in the order of the sort that follows its key's hash. */
 typedef struct {
@@ -140,6 +180,17 @@ typedef struct {
     hd_receipt_job receipt;
     /* growth: what is put into the world's tables anew */
     const hd_world_slot *old_slots;
+    /* the state behind */
+    hd_pipe_diff_account *diff_accounts;
+    hd_pipe_diff_slot *diff_slots;
+    /* the working set */
+    hd_world_account *new_accounts; /* reserved[1]: it is there already */
+    hd_pipe_new_slot *new_slots;
+    uint32_t *missing; /* five words an address */
+    const hd_world_account *old_accounts;
+    uint32_t *kept_at;   /* 1 for each account that stays, then the number of those before it */
+    uint32_t generation; /* of the block; entries carry that of their last use in reserved[0] */
+    uint32_t age_max;    /* older entries go */
 } hd_pipe;
 
 /* ---- admission ---- */
@@ -660,6 +711,7 @@ HD_INL void hd_pipe_slot_put(hd_world_slot *slots, uint32_t mask, uint64_t seed,
         slots[i].key = x->key;
         slots[i].value = x->value;
         slots[i].incarnation = x->incarnation;
+        slots[i].reserved[0] = x->reserved[0];
         return;
     }
 }
@@ -694,10 +746,11 @@ HD_INL void hd_pipe_grow_account(const hd_pipe *p, uint32_t i) {
                       hd_world_account_hash(p->world.seed, p->world.accounts[i].addr), i + 1);
 }
 
-/* Slots of incarnations that are gone, and of value 0, stay behind. */
+/* Slots of incarnations that are gone stay behind, and those of value 0 where they tell nothing. */
 HD_INL void hd_pipe_grow_slot(const hd_pipe *p, uint32_t i) {
     const hd_world_slot *x = &p->old_slots[i];
-    if (x->account_ref == 0 || hd_u256_is_zero(x->value) ||
+    if (x->account_ref == 0 ||
+        (hd_u256_is_zero(x->value) && (p->world.flags & HD_WORLD_COMPLETE)) ||
         p->world.accounts[x->account_ref - 1].incarnation != x->incarnation)
         return;
     hd_pipe_slot_put((hd_world_slot *)p->world.slots, p->world.slot_mask, p->world.seed, x);
@@ -748,6 +801,171 @@ HD_INL void hd_pipe_change_slot(const hd_pipe *p, uint32_t k) {
     p->slot_changes[hd_atomic_take(&p->counters->change_cnt)] = c;
 }
 
+/* ---- the state behind: the last versions again, as plain records ---- */
+
+HD_INL void hd_pipe_diff_of_account(const hd_pipe *p, uint32_t k) {
+    const hd_versions_account *key = &p->account_keys[k];
+    const hd_account_version *v = &p->account_versions[key->first + key->cnt - 1];
+    hd_pipe_diff_account *d = &p->diff_accounts[k];
+    d->balance_wei = v->balance_wei;
+    d->nonce = v->nonce;
+    for (uint32_t i = 0; i < 5; i++)
+        d->addr[i] = key->addr[i];
+    d->flags = (v->flags & HD_VERSION_EXISTS ? HD_ACCOUNT_EXISTS : 0) |
+               (v->wiped ? HD_PIPE_DIFF_WIPED : 0);
+    d->code_idx = v->code_ref;
+    d->reserved = 0;
+}
+
+HD_INL void hd_pipe_diff_of_slot(const hd_pipe *p, uint32_t k) {
+    const hd_versions_slot *key = &p->slot_keys[k];
+    uint32_t owner = hd_pipe_slot_owner(p, k);
+    if (owner == HD_PIPE_NONE)
+        return;
+    hd_pipe_diff_slot *d = &p->diff_slots[hd_atomic_take(&p->counters->diff_cnt)];
+    d->key = key->key;
+    d->value = p->slot_versions[key->first + key->cnt - 1].value;
+    d->account = owner;
+    d->reserved = 0;
+}
+
+/* ---- the working set: who is missing, what comes, what was used, what goes ---- */
+
+HD_INL void hd_pipe_miss(const hd_pipe *p, const uint32_t addr[5]) {
+    if (hd_pipe_world_find(&p->world, addr) != HD_PIPE_NONE)
+        return;
+    uint32_t *to = p->missing + 5 * (size_t)hd_atomic_take(&p->counters->missing_cnt);
+    for (uint32_t i = 0; i < 5; i++)
+        to[i] = addr[i];
+}
+
+/* Two addresses a transaction at most: its sender and whom it calls or pays. */
+HD_NOINL void hd_pipe_missing(const hd_pipe *p, uint32_t t) {
+    uint32_t addr[5];
+    hd_pipe_addr(addr, &p->txs[t].sender);
+    hd_pipe_miss(p, addr);
+    if (p->txs[t].flags & HD_TX_CREATE)
+        return;
+    hd_pipe_addr(addr, &p->txs[t].to);
+    hd_pipe_miss(p, addr);
+}
+
+/* Finding and inserting are phases of their own, so that nobody looks at what is half written. What
+   is given in one call is given once. */
+HD_INL void hd_pipe_new_account_find(const hd_pipe *p, uint32_t i) {
+    p->new_accounts[i].reserved[1] =
+        hd_pipe_world_find(&p->world, p->new_accounts[i].addr) != HD_PIPE_NONE;
+}
+
+HD_INL void hd_pipe_new_account_put(const hd_pipe *p, uint32_t i) {
+    if (p->new_accounts[i].reserved[1])
+        return;
+    uint32_t idx = hd_atomic_take(&p->counters->account_cnt);
+    ((hd_world_account *)p->world.accounts)[idx] = p->new_accounts[i];
+    hd_pipe_table_put((uint32_t *)p->world.account_table, p->world.account_mask,
+                      hd_world_account_hash(p->world.seed, p->new_accounts[i].addr), idx + 1);
+}
+
+HD_INL void hd_pipe_new_slot_find(const hd_pipe *p, uint32_t i) {
+    hd_pipe_new_slot *x = &p->new_slots[i];
+    uint32_t idx = hd_pipe_world_find(&p->world, x->addr);
+    x->account_ref = 0;
+    if (idx == HD_PIPE_NONE)
+        return;
+    x->incarnation = p->world.accounts[idx].incarnation;
+    if (hd_pipe_world_find_slot(&p->world, idx, x->incarnation, x->key) == HD_PIPE_NONE)
+        x->account_ref = idx + 1;
+}
+
+HD_INL void hd_pipe_new_slot_put(const hd_pipe *p, uint32_t i) {
+    const hd_pipe_new_slot *from = &p->new_slots[i];
+    hd_world_slot x;
+    if (!from->account_ref)
+        return;
+    hd_zero(&x, sizeof(x));
+    x.key = from->key;
+    x.value = from->value;
+    x.account_ref = from->account_ref;
+    x.incarnation = from->incarnation;
+    x.reserved[0] = p->generation;
+    hd_pipe_slot_put((hd_world_slot *)p->world.slots, p->world.slot_mask, p->world.seed, &x);
+    hd_atomic_take(&p->counters->slot_cnt);
+}
+
+HD_INL void hd_pipe_stamp(uint32_t *at, uint32_t generation) {
+    if (hd_atomic_load32(at) != generation)
+        hd_atomic_exchange32(at, generation);
+}
+
+/* Stamps the entries that transaction t read or wrote, once all is committed. */
+HD_NOINL void hd_pipe_used(const hd_pipe *p, uint32_t t) {
+    const hd_receipt *r = &p->receipts[t];
+    hd_world_account *accounts = (hd_world_account *)p->world.accounts;
+    hd_world_slot *slots = (hd_world_slot *)p->world.slots;
+    uint32_t addr[5], idx;
+    hd_pipe_addr(addr, &p->env->coinbase);
+    idx = hd_pipe_world_find(&p->world, addr);
+    if (idx != HD_PIPE_NONE)
+        hd_pipe_stamp(&accounts[idx].reserved[0], p->generation);
+    for (uint32_t i = 0; i < r->account_cnt; i++) {
+        hd_pipe_addr(addr, &p->accounts[r->account_off + i].addr);
+        idx = hd_pipe_world_find(&p->world, addr);
+        if (idx != HD_PIPE_NONE)
+            hd_pipe_stamp(&accounts[idx].reserved[0], p->generation);
+    }
+    for (uint32_t i = 0; i < r->slot_cnt; i++) {
+        const hd_slot_diff *d = &p->slots[r->slot_off + i];
+        hd_pipe_addr(addr, &p->accounts[r->account_off + d->account_idx].addr);
+        idx = hd_pipe_world_find(&p->world, addr);
+        if (idx == HD_PIPE_NONE)
+            continue;
+        uint32_t at =
+            hd_pipe_world_find_slot(&p->world, idx, p->world.accounts[idx].incarnation, d->key);
+        if (at != HD_PIPE_NONE)
+            hd_pipe_stamp(&slots[at].reserved[0], p->generation);
+    }
+}
+
+HD_INL uint32_t hd_pipe_age(const hd_pipe *p, uint32_t stamp) {
+    uint32_t age = p->generation - stamp;
+    return age > HD_PIPE_AGE_MAX ? HD_PIPE_AGE_MAX : age;
+}
+
+HD_INL void hd_pipe_account_age(const hd_pipe *p, uint32_t i) {
+    hd_atomic_take(&p->counters->account_ages[hd_pipe_age(p, p->world.accounts[i].reserved[0])]);
+}
+
+HD_INL void hd_pipe_slot_age(const hd_pipe *p, uint32_t i) {
+    if (p->world.slots[i].account_ref)
+        hd_atomic_take(&p->counters->slot_ages[hd_pipe_age(p, p->world.slots[i].reserved[0])]);
+}
+
+/* Of the old accounts those that are young enough move together, and their slots with them. */
+HD_INL void hd_pipe_keep(const hd_pipe *p, uint32_t i) {
+    p->kept_at[i] = hd_pipe_age(p, p->old_accounts[i].reserved[0]) <= p->age_max;
+}
+
+HD_INL void hd_pipe_keep_account(const hd_pipe *p, uint32_t i) {
+    uint32_t at = p->kept_at[i];
+    if (p->kept_at[i + 1] == at)
+        return;
+    ((hd_world_account *)p->world.accounts)[at] = p->old_accounts[i];
+    hd_pipe_table_put((uint32_t *)p->world.account_table, p->world.account_mask,
+                      hd_world_account_hash(p->world.seed, p->old_accounts[i].addr), at + 1);
+}
+
+HD_INL void hd_pipe_keep_slot(const hd_pipe *p, uint32_t i) {
+    hd_world_slot x = p->old_slots[i];
+    if (x.account_ref == 0 || hd_pipe_age(p, x.reserved[0]) > p->age_max)
+        return;
+    uint32_t owner = x.account_ref - 1, at = p->kept_at[owner];
+    if (p->kept_at[owner + 1] == at || p->old_accounts[owner].incarnation != x.incarnation)
+        return;
+    x.account_ref = at + 1;
+    hd_pipe_slot_put((hd_world_slot *)p->world.slots, p->world.slot_mask, p->world.seed, &x);
+    hd_atomic_take(&p->counters->slot_cnt);
+}
+
 /* ---- the phases ---- */
 #define HD_PIPE_PHASES(X) \
     X(ADMIT, hd_pipe_admit(p, i)) \
@@ -775,6 +993,19 @@ HD_INL void hd_pipe_change_slot(const hd_pipe *p, uint32_t k) {
     X(GROW_SLOT, hd_pipe_grow_slot(p, i)) \
     X(CHANGE_ACCOUNT, hd_pipe_change_account(p, i)) \
     X(CHANGE_SLOT, hd_pipe_change_slot(p, i)) \
+    X(DIFF_ACCOUNT, hd_pipe_diff_of_account(p, i)) \
+    X(DIFF_SLOT, hd_pipe_diff_of_slot(p, i)) \
+    X(MISSING, hd_pipe_missing(p, i)) \
+    X(NEW_ACCOUNT_FIND, hd_pipe_new_account_find(p, i)) \
+    X(NEW_ACCOUNT_PUT, hd_pipe_new_account_put(p, i)) \
+    X(NEW_SLOT_FIND, hd_pipe_new_slot_find(p, i)) \
+    X(NEW_SLOT_PUT, hd_pipe_new_slot_put(p, i)) \
+    X(USED, hd_pipe_used(p, i)) \
+    X(ACCOUNT_AGE, hd_pipe_account_age(p, i)) \
+    X(SLOT_AGE, hd_pipe_slot_age(p, i)) \
+    X(KEEP, hd_pipe_keep(p, i)) \
+    X(KEEP_ACCOUNT, hd_pipe_keep_account(p, i)) \
+    X(KEEP_SLOT, hd_pipe_keep_slot(p, i)) \
     X(RECEIPT, hd_receipt_leaf(&p->receipt, i)) \
     X(RECEIPT_GROUP, hd_receipt_group(&p->receipt, i))
 

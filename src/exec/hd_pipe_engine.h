@@ -26,6 +26,10 @@ typedef struct {
     void (*release)(void *ctx, void *dev_p); /* NULL is allowed */
     hd_err (*up)(void *ctx, void *dev_dst, const void *src, size_t sz);
     hd_err (*down)(void *ctx, void *dst, const void *dev_src, size_t sz);
+    /* A copy that goes on beside what is called later, once all that was called before is done; dst
+       is pinned. down_end waits for all of them. */
+    hd_err (*down_begin)(void *ctx, void *dst, const void *dev_src, size_t sz);
+    hd_err (*down_end)(void *ctx);
     hd_err (*move)(void *ctx, void *dev_dst, const void *dev_src, size_t sz);
     hd_err (*zero)(void *ctx, void *dev_p, size_t sz);
     hd_err (*wait)(void *ctx);
@@ -53,9 +57,10 @@ typedef struct {
                       uint32_t cnt);
     /* Runs transactions dev_list[0, cnt) (NULL: all) of p with HD_BATCH_READS, against p->versions
        (NULL: the world alone, senders assumed), and points p->receipts, accounts, reads and slots
-       to the results; what others left stays. raw_sz: bytes of p->raw. */
+       to the results; what others left stays. raw_sz: bytes of p->raw. supply (NULL where the
+       world is complete) changes p->world; its need may return an error that ends the run. */
     hd_err (*execute)(void *ctx, hd_pipe *p, const uint32_t *dev_list, uint32_t cnt, size_t raw_sz,
-                      const hd_pipeline_block *block);
+                      const hd_pipeline_block *block, const hd_world_supply *supply);
     /* An empty forest; memory for changes; their application. changes keeps what a call with larger
        counts put there. */
     hd_err (*forest_reset)(void *ctx);
@@ -68,6 +73,11 @@ typedef struct {
 hd_err hd_pipe_host_open(const hd_pipe_engine **engine, void **ctx, uint32_t threads);
 hd_err hd_pipe_cuda_open(const hd_pipe_engine **engine,
                          void **ctx); /* in builds with HD_WITH_CUDA */
+
+/* A pipeline on this engine, which it closes at its end (not where this fails): for tests.
+   HD_ERR_NOMEM. */
+hd_err hd_pipeline_open_engine(hd_pipeline **out, const hd_pipe_engine *engine, void *ctx,
+                               uint32_t threads);
 
 #ifdef __cplusplus
 }

@@ -1,88 +1,25 @@
 /* hd_pipeline.c - the pipeline's driver: which phase comes when, memory for a block, growth of the
    resident tables. What a backend does not do itself is in hd_pipeline_serial.c. */
-#include "exec/hd_pipeline.h"
+#include "exec/hd_pipeline_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hd_clock.h"
-#include "exec/hd_pipe_engine.h"
 #include "exec/hd_pipeline_serial.h"
 
 /* The host's path costs the whole resident state twice, so rounds go on as long as each settles an
    eighth of what is left. */
 #define ROUND_MAX 64u
 #define ROUND_GAIN 8u
-#define RAW_PAD 64u /* lanes read calldata in words */
 
-enum {
-    M_COUNTERS,
-    M_LATE,
-    M_INVALID,
-    M_LIST,
-    M_GAS,
-    M_FOLDS,
-    M_WIPES,
-    M_ACCOUNT_KEYS,
-    M_ACCOUNT_VERSIONS,
-    M_SLOT_KEYS,
-    M_SLOT_VERSIONS,
-    M_VERSIONS,
-    M_SET, /* of accounts: eight arrays; then of slots */
-    M_WORLD_ACCOUNTS = M_SET + 16,
-    M_WORLD_TABLE,
-    M_WORLD_SLOTS,
-    M_WORLD_CODES,
-    M_WORLD_BYTES,
-    M_WORLD_JUMPS,
-    M_NODES,
-    M_BLOOM,
-    M_CNT
-};
-
-typedef struct {
-    void *p;
-    size_t sz;
-} room;
-
-/* What admission makes of a block. There are two, so that one block is admitted while the one
-   before it runs. */
-enum { IN_ENV, IN_COUNTERS, IN_RAW, IN_RAW_OFF, IN_TXS, IN_HASHES, IN_ITEMS, IN_SENDERS, IN_CNT };
-
-typedef struct {
-    room rooms[IN_CNT];
-    hd_pipe pipe;            /* the fields of admission */
-    hd_pipeline_block block; /* as it was given */
-    uint32_t is_begun;
-    size_t raw_sz;
-} intake;
-
-struct hd_pipeline {
-    const hd_pipe_engine *e;
-    void *ctx;
-    room rooms[M_CNT];
-    intake in[2];
-    uint32_t in_idx; /* of the block that runs, or that runs next */
-    hd_pipe pipe;
-    hd_pipe_counters counters; /* as last read */
-    uint32_t backend;
-    uint32_t threads;
-    uint32_t is_loaded;
-    uint32_t account_cap;
-    size_t raw_sz;
-};
-
-#define TRY(call) \
-    do { \
-        hd_err try_ = (call); \
-        if (try_ != HD_OK) \
-            return try_; \
-    } while (0)
+/* As hd_state.c lays a code out: zeros behind it, the next one at a multiple of 32. */
+#define CODE_ROOM(sz) (((uint64_t)(sz) + 33 + 31) & ~(uint64_t)31)
+#define CODE_WORDS(sz) (((uint64_t)(sz) + 63) / 64 + 1)
 
 /* ---- memory ---- */
 
-/* Room for sz bytes; what was there is lost. */
-static hd_err room_grow(hd_pipeline *p, room *r, void **out, size_t sz) {
+hd_err hd_pipe_room_make(hd_pipeline *p, hd_pipe_room *r, void **out, size_t sz) {
     if (sz > r->sz || !r->p) {
         size_t want = sz + sz / 8 + 256;
         p->e->release(p->ctx, r->p);
@@ -95,29 +32,70 @@ static hd_err room_grow(hd_pipeline *p, room *r, void **out, size_t sz) {
     return HD_OK;
 }
 
-#define ROOM_AT(room, field, cnt) \
-    TRY(room_grow(p, room, (void **)&(field), (size_t)(cnt) * sizeof(*(field))))
-#define ROOM(which, field, cnt) ROOM_AT(&p->rooms[which], field, cnt)
+/* Room for sz bytes, behind the keep_sz that stay. */
+static hd_err room_grow(hd_pipeline *p, uint32_t which, void **out, size_t sz, size_t keep_sz) {
+    hd_pipe_room *r = &p->rooms[which];
+    void *q = NULL;
+    TRY(p->e->alloc(p->ctx, &q, sz));
+    hd_err err = p->e->move(p->ctx, q, r->p, keep_sz);
+    if (err == HD_OK)
+        err = p->e->wait(p->ctx);
+    if (err != HD_OK) {
+        p->e->release(p->ctx, q);
+        return err;
+    }
+    p->e->release(p->ctx, r->p);
+    r->p = q;
+    r->sz = sz;
+    *out = q;
+    return HD_OK;
+}
 
-static hd_err run(hd_pipeline *p, uint32_t phase, uint32_t cnt) {
+hd_err hd_pipe_phase(hd_pipeline *p, uint32_t phase, uint32_t cnt) {
     return cnt ? p->e->run(p->ctx, phase, &p->pipe, cnt) : HD_OK;
 }
 
-static hd_err counters_put(hd_pipeline *p) {
+hd_err hd_pipe_counters_put(hd_pipeline *p) {
     return p->e->up(p->ctx, p->pipe.counters, &p->counters, sizeof(p->counters));
 }
-static hd_err counters_get(hd_pipeline *p) {
+hd_err hd_pipe_counters_get(hd_pipeline *p) {
     return p->e->down(p->ctx, &p->counters, p->pipe.counters, sizeof(p->counters));
 }
 
-static uint32_t table_cap(uint64_t cnt) {
+uint32_t hd_pipe_table_cap(uint64_t cnt) {
     uint64_t cap = 64;
     while (cap < 2 * cnt)
         cap *= 2;
     return (uint32_t)cap;
 }
 
+hd_err hd_pipe_array_make(void **array, size_t *cap, size_t idx, size_t elem_sz) {
+    if (idx < *cap)
+        return HD_OK;
+    size_t next = idx + idx / 2 + 64;
+    void *q = realloc(*array, next * elem_sz);
+    if (!q)
+        return HD_ERR_NOMEM;
+    memset((uint8_t *)q + *cap * elem_sz, 0, (next - *cap) * elem_sz);
+    *array = q;
+    *cap = next;
+    return HD_OK;
+}
+
 /* ---- opening ---- */
+
+hd_err hd_pipeline_open_engine(hd_pipeline **out, const hd_pipe_engine *engine, void *ctx,
+                               uint32_t threads) {
+    hd_pipeline *p = calloc(1, sizeof(*p));
+    if (!p)
+        return HD_ERR_NOMEM;
+    p->e = engine;
+    p->ctx = ctx;
+    p->threads = threads;
+    p->backend = HD_BACKEND_HOST;
+    *out = p;
+    return HD_OK;
+}
 
 hd_err hd_pipeline_open(hd_pipeline **out, const hd_pipeline_options *options) {
     hd_err err = HD_ERR_ABSENT;
@@ -149,11 +127,13 @@ hd_err hd_pipeline_open(hd_pipeline **out, const hd_pipeline_options *options) {
 void hd_pipeline_close(hd_pipeline *p) {
     if (!p)
         return;
+    hd_pipe_behind_close(p);
     for (uint32_t i = 0; i < M_CNT; i++)
         p->e->release(p->ctx, p->rooms[i].p);
-    for (uint32_t i = 0; i < 2 * IN_CNT; i++)
-        p->e->release(p->ctx, p->in[i / IN_CNT].rooms[i % IN_CNT].p);
+    hd_pipe_intake_close(p);
     p->e->close(p->ctx);
+    free(p->codes.to);
+    free(p->codes.from);
     free(p);
 }
 
@@ -168,9 +148,8 @@ void hd_pipeline_unpin(hd_pipeline *p, void *memory) {
 
 /* ---- the resident tables ---- */
 
-/* New slot tables of cap places; old ones (cnt places, or none) are put in and given back. */
-static hd_err slots_make(hd_pipeline *p, uint32_t cap, hd_world_slot *old, uint32_t old_cnt) {
-    room *r = &p->rooms[M_WORLD_SLOTS];
+hd_err hd_pipe_slots_make(hd_pipeline *p, uint32_t cap, hd_world_slot *old, uint32_t old_cnt) {
+    hd_pipe_room *r = &p->rooms[M_WORLD_SLOTS];
     void *slots = NULL;
     size_t sz = (size_t)cap * sizeof(hd_world_slot);
     hd_err err = p->e->alloc(p->ctx, &slots, sz);
@@ -184,22 +163,21 @@ static hd_err slots_make(hd_pipeline *p, uint32_t cap, hd_world_slot *old, uint3
     p->pipe.world.slot_mask = cap - 1;
     p->pipe.old_slots = old;
     p->counters.slot_cnt = 0;
-    err = counters_put(p);
+    err = hd_pipe_counters_put(p);
     if (err == HD_OK)
-        err = run(p, HD_PIPE_GROW_SLOT, old_cnt);
+        err = hd_pipe_phase(p, HD_PIPE_GROW_SLOT, old_cnt);
     if (err == HD_OK)
-        err = counters_get(p); /* and what is given back is read no more */
+        err = hd_pipe_counters_get(p); /* and what is given back is read no more */
     p->e->release(p->ctx, r->p);
     r->p = slots;
     r->sz = sz;
     return err;
 }
 
-/* Account tables for cap accounts, of which cnt are there. */
-static hd_err accounts_make(hd_pipeline *p, uint32_t cap, uint32_t cnt) {
-    room *r = &p->rooms[M_WORLD_ACCOUNTS];
+hd_err hd_pipe_accounts_make(hd_pipeline *p, uint32_t cap, uint32_t cnt) {
+    hd_pipe_room *r = &p->rooms[M_WORLD_ACCOUNTS];
     void *accounts = NULL;
-    uint32_t table_cnt = table_cap(cap), *table;
+    uint32_t table_cnt = hd_pipe_table_cap(cap), *table;
     TRY(p->e->alloc(p->ctx, &accounts, (size_t)cap * sizeof(hd_world_account)));
     hd_err err = HD_OK;
     if (cnt)
@@ -217,44 +195,115 @@ static hd_err accounts_make(hd_pipeline *p, uint32_t cap, uint32_t cnt) {
     p->pipe.world.account_table = table;
     p->pipe.world.account_mask = table_cnt - 1;
     TRY(p->e->zero(p->ctx, table, (size_t)table_cnt * 4));
-    return run(p, HD_PIPE_GROW_ACCOUNT, cnt);
+    return hd_pipe_phase(p, HD_PIPE_GROW_ACCOUNT, cnt);
 }
 
 /* Before the commit: room for all that it may add. */
-static hd_err make_room(hd_pipeline *p) {
+hd_err hd_pipe_make_room(hd_pipeline *p) {
     uint64_t account_need = (uint64_t)p->counters.account_cnt + p->counters.account_new;
     uint64_t slot_need = (uint64_t)p->counters.slot_cnt + p->pipe.set[1].key_cnt;
     uint64_t slot_cap = (uint64_t)p->pipe.world.slot_mask + 1;
     if (account_need >> 28 || slot_need >> 29)
         return HD_ERR_LIMIT;
     if (account_need > p->account_cap)
-        TRY(accounts_make(p, (uint32_t)(account_need + account_need / 2), p->counters.account_cnt));
+        TRY(hd_pipe_accounts_make(p, (uint32_t)(account_need + account_need / 2),
+                                  p->counters.account_cnt));
     if (2 * slot_need > slot_cap)
-        TRY(slots_make(p, table_cap(slot_need), (hd_world_slot *)p->pipe.world.slots,
-                       (uint32_t)slot_cap));
+        TRY(hd_pipe_slots_make(p, hd_pipe_table_cap(slot_need),
+                               (hd_world_slot *)p->pipe.world.slots, (uint32_t)slot_cap));
     return HD_OK;
 }
 
+static hd_err codes_note(hd_pipe_codes *c, uint32_t resident, uint32_t behind) {
+    hd_err err = hd_pipe_array_make((void **)&c->to, &c->to_cap, behind, sizeof(*c->to));
+    if (err == HD_OK)
+        err = hd_pipe_array_make((void **)&c->from, &c->from_cap, resident, sizeof(*c->from));
+    if (err != HD_OK)
+        return err;
+    c->to[behind] = resident + 1;
+    c->from[resident] = behind;
+    return HD_OK;
+}
+
+/* All codes of w, at the same indexes and places. */
 static hd_err load_codes(hd_pipeline *p, const hd_world *w) {
-    uint64_t byte_cnt = 0, word_cnt = 0;
-    for (uint32_t i = 0; i < w->code_cnt; i++) {
-        const hd_world_code *c = &w->codes[i];
-        byte_cnt = HD_MAX(byte_cnt, c->code_off + c->code_sz + 33);
-        word_cnt = HD_MAX(word_cnt, c->jump_off + c->code_sz / 64 + 1);
-    }
+    hd_pipe_codes *c = &p->codes;
     hd_world_code *codes;
     uint8_t *bytes;
     uint64_t *words;
+    c->byte_cnt = c->word_cnt = 0;
+    if (c->to_cap)
+        memset(c->to, 0, c->to_cap * sizeof(*c->to));
+    for (uint32_t i = 0; i < w->code_cnt; i++) {
+        const hd_world_code *x = &w->codes[i];
+        c->byte_cnt = HD_MAX(c->byte_cnt, x->code_off + CODE_ROOM(x->code_sz));
+        c->word_cnt = HD_MAX(c->word_cnt, x->jump_off + CODE_WORDS(x->code_sz));
+        TRY(codes_note(c, i, i));
+    }
     ROOM(M_WORLD_CODES, codes, w->code_cnt);
-    ROOM(M_WORLD_BYTES, bytes, byte_cnt);
-    ROOM(M_WORLD_JUMPS, words, word_cnt);
+    ROOM(M_WORLD_BYTES, bytes, c->byte_cnt);
+    ROOM(M_WORLD_JUMPS, words, c->word_cnt);
+    c->byte_cap = p->rooms[M_WORLD_BYTES].sz;
+    c->word_cap = p->rooms[M_WORLD_JUMPS].sz / 8;
+    c->cap = (uint32_t)(p->rooms[M_WORLD_CODES].sz / sizeof(*codes));
     TRY(p->e->up(p->ctx, codes, w->codes, (size_t)w->code_cnt * sizeof(*codes)));
-    TRY(p->e->up(p->ctx, bytes, w->code_bytes, byte_cnt));
-    TRY(p->e->up(p->ctx, words, w->jump_words, word_cnt * 8));
+    TRY(p->e->up(p->ctx, bytes, w->code_bytes, c->byte_cnt));
+    TRY(p->e->up(p->ctx, words, w->jump_words, c->word_cnt * 8));
     p->pipe.world.codes = codes;
     p->pipe.world.code_bytes = bytes;
     p->pipe.world.jump_words = words;
     p->pipe.world.code_cnt = w->code_cnt;
+    return HD_OK;
+}
+
+/* Room for one code more. */
+static hd_err codes_grow(hd_pipeline *p, uint64_t byte_cnt, uint64_t word_cnt) {
+    hd_pipe_codes *c = &p->codes;
+    hd_world *w = &p->pipe.world;
+    uint64_t byte_cap = c->byte_cnt + byte_cnt, word_cap = c->word_cnt + word_cnt;
+    if (p->behind.is_set && (byte_cap > c->byte_cap || word_cap > c->word_cap))
+        return HD_ERR_LIMIT;
+    if (byte_cap > c->byte_cap) {
+        byte_cap += byte_cap / 2;
+        TRY(room_grow(p, M_WORLD_BYTES, (void **)&w->code_bytes, byte_cap, c->byte_cnt));
+        c->byte_cap = byte_cap;
+    }
+    if (word_cap > c->word_cap) {
+        word_cap += word_cap / 2;
+        TRY(room_grow(p, M_WORLD_JUMPS, (void **)&w->jump_words, word_cap * 8, c->word_cnt * 8));
+        c->word_cap = word_cap;
+    }
+    if (w->code_cnt == c->cap) {
+        uint32_t cap = c->cap + c->cap / 2 + 16;
+        TRY(room_grow(p, M_WORLD_CODES, (void **)&w->codes, cap * sizeof(hd_world_code),
+                      w->code_cnt * sizeof(hd_world_code)));
+        c->cap = cap;
+    }
+    return HD_OK;
+}
+
+hd_err hd_pipe_code(hd_pipeline *p, uint32_t *out, uint32_t code_idx) {
+    hd_pipe_codes *c = &p->codes;
+    hd_world *w = &p->pipe.world, behind;
+    if (code_idx < c->to_cap && c->to[code_idx]) {
+        *out = c->to[code_idx] - 1;
+        return HD_OK;
+    }
+    hd_state_world(&behind, p->behind.s);
+    hd_world_code x = behind.codes[code_idx];
+    uint64_t byte_cnt = CODE_ROOM(x.code_sz), word_cnt = CODE_WORDS(x.code_sz);
+    const uint8_t *bytes = behind.code_bytes + x.code_off;
+    const uint64_t *words = behind.jump_words + x.jump_off;
+    TRY(codes_grow(p, byte_cnt, word_cnt));
+    x.code_off = c->byte_cnt;
+    x.jump_off = c->word_cnt;
+    TRY(p->e->up(p->ctx, (uint8_t *)w->code_bytes + c->byte_cnt, bytes, byte_cnt));
+    TRY(p->e->up(p->ctx, (uint64_t *)w->jump_words + c->word_cnt, words, word_cnt * 8));
+    TRY(p->e->up(p->ctx, (hd_world_code *)w->codes + w->code_cnt, &x, sizeof(x)));
+    TRY(codes_note(c, w->code_cnt, code_idx));
+    c->byte_cnt += byte_cnt;
+    c->word_cnt += word_cnt;
+    *out = w->code_cnt++;
     return HD_OK;
 }
 
@@ -270,17 +319,17 @@ static hd_err load_tables(hd_pipeline *p, const hd_world *w) {
     p->counters.account_cnt = w->account_cnt;
     ROOM(M_COUNTERS, counters, 1);
     p->pipe.counters = counters;
-    TRY(counters_put(p));
+    TRY(hd_pipe_counters_put(p));
     TRY(load_codes(p, w));
-    TRY(accounts_make(p, HD_MAX(w->account_cnt + w->account_cnt / 4, 64u), 0));
+    TRY(hd_pipe_accounts_make(p, HD_MAX(w->account_cnt + w->account_cnt / 4, 64u), 0));
     TRY(p->e->up(p->ctx, (void *)p->pipe.world.accounts, w->accounts,
                  (size_t)w->account_cnt * sizeof(hd_world_account)));
-    TRY(run(p, HD_PIPE_GROW_ACCOUNT, w->account_cnt));
+    TRY(hd_pipe_phase(p, HD_PIPE_GROW_ACCOUNT, w->account_cnt));
     TRY(p->e->alloc(p->ctx, &old, old_sz));
     hd_err err = p->e->up(p->ctx, old, w->slots, old_sz);
     if (err == HD_OK)
-        err =
-            slots_make(p, table_cap(((uint64_t)w->slot_mask + 1) / 2 + 64), old, w->slot_mask + 1);
+        err = hd_pipe_slots_make(p, hd_pipe_table_cap(((uint64_t)w->slot_mask + 1) / 2 + 64), old,
+                                 w->slot_mask + 1);
     p->e->release(p->ctx, old);
     return err;
 }
@@ -354,7 +403,7 @@ static hd_err load_forest(hd_hash *root, hd_pipeline *p, const hd_state *s) {
     return err;
 }
 
-hd_err hd_pipeline_load(hd_hash *root, hd_pipeline *p, const hd_state *s) {
+hd_err hd_pipe_load_all(hd_hash *root, hd_pipeline *p, const hd_state *s) {
     hd_world w;
     p->is_loaded = 0;
     hd_state_world(&w, s);
@@ -365,12 +414,22 @@ hd_err hd_pipeline_load(hd_hash *root, hd_pipeline *p, const hd_state *s) {
     return HD_OK;
 }
 
+hd_err hd_pipeline_load(hd_hash *root, hd_pipeline *p, const hd_state *s) {
+    hd_pipe_behind_close(p);
+    return hd_pipe_load_all(root, p, s);
+}
+
 hd_err hd_pipeline_fetch(hd_state *out, hd_pipeline *p) {
+    if (p->behind.s) {
+        TRY(hd_pipe_behind_wait(p));
+        if (p->behind.is_set || p->behind.is_lost)
+            return hd_state_copy(out, p->behind.s);
+    }
     if (!p->is_loaded)
         return HD_ERR_ABSENT;
     const hd_world *w = &p->pipe.world;
     size_t account_cnt = p->counters.account_cnt, slot_cnt = (size_t)w->slot_mask + 1;
-    size_t byte_sz = p->rooms[M_WORLD_BYTES].sz;
+    size_t byte_sz = (size_t)p->codes.byte_cnt;
     hd_world_account *accounts = malloc((account_cnt + 1) * sizeof(*accounts));
     hd_world_slot *slots = malloc(slot_cnt * sizeof(*slots));
     hd_world_code *codes = malloc(((size_t)w->code_cnt + 1) * sizeof(*codes));
@@ -416,165 +475,23 @@ hd_err hd_pipeline_fetch(hd_state *out, hd_pipeline *p) {
 
 /* ---- a block ---- */
 
-static hd_err block_check(const hd_pipeline_block *b) {
-    if (b->tx_cnt > HD_PIPELINE_TX_MAX)
-        return HD_ERR_LIMIT;
-    if (b->tx_cnt && b->off[0] > b->off[b->tx_cnt])
-        return HD_ERR_LIMIT;
-    for (uint32_t i = 0; i < b->tx_cnt; i++)
-        if (b->off[i] > b->off[i + 1])
-            return HD_ERR_LIMIT;
-    return b->tx_cnt && b->off[b->tx_cnt] > HD_PIPELINE_RAW_MAX ? HD_ERR_LIMIT : HD_OK;
-}
-
-/* ---- admission: queued, nobody waits ---- */
-
-static hd_err in_upload(hd_pipeline *p, intake *in, const hd_pipeline_block *b) {
-    hd_pipe *q = &in->pipe;
-    uint32_t n = b->tx_cnt;
-    uint8_t *raw;
-    uint64_t *raw_off;
-    hd_env *env;
-    hd_recover_result *senders;
-    in->raw_sz = (size_t)b->off[n];
-    ROOM_AT(&in->rooms[IN_ENV], env, 1);
-    ROOM_AT(&in->rooms[IN_COUNTERS], q->counters, 1);
-    ROOM_AT(&in->rooms[IN_RAW], raw, in->raw_sz + RAW_PAD);
-    ROOM_AT(&in->rooms[IN_RAW_OFF], raw_off, (size_t)n + 1);
-    ROOM_AT(&in->rooms[IN_TXS], q->txs, n);
-    ROOM_AT(&in->rooms[IN_HASHES], q->hashes, n);
-    ROOM_AT(&in->rooms[IN_ITEMS], q->items, n);
-    ROOM_AT(&in->rooms[IN_SENDERS], senders, n);
-    q->raw = raw;
-    q->raw_off = raw_off;
-    q->env = env;
-    q->senders = senders;
-    q->tx_cnt = n;
-    q->fork = b->env.fork;
-    q->chain_id = b->env.chain_id;
-    TRY(p->e->zero(p->ctx, q->counters, sizeof(*q->counters)));
-    TRY(p->e->up(p->ctx, env, &b->env, sizeof(*env)));
-    TRY(p->e->up(p->ctx, raw, b->raw, in->raw_sz));
-    TRY(p->e->zero(p->ctx, raw + in->raw_sz, RAW_PAD));
-    return p->e->up(p->ctx, raw_off, b->off, ((size_t)n + 1) * 8);
-}
-
-static hd_err in_recover(hd_pipeline *p, intake *in) {
-    hd_pipe *q = &in->pipe;
-    TRY(p->e->recover(p->ctx, (hd_recover_result *)q->senders, q->items, q->tx_cnt));
-    return p->e->run(p->ctx, HD_PIPE_SENDER, q, q->tx_cnt);
-}
-
-/* The block that is admitted becomes the one that runs. */
-static hd_err in_take(hd_pipeline *p, const intake *in) {
-    hd_pipe *q = &p->pipe;
-    uint8_t *is_late;
-    uint32_t *list, n = in->pipe.tx_cnt;
-    hd_pipe_counters counters;
-    ROOM(M_LATE, is_late, n);
-    ROOM(M_INVALID, q->is_invalid, n);
-    ROOM(M_LIST, list, n);
-    ROOM(M_GAS, q->gas_at, (size_t)n + 1);
-    q->is_late = is_late;
-    q->list = list;
-    q->raw = in->pipe.raw;
-    q->raw_off = in->pipe.raw_off;
-    q->env = in->pipe.env;
-    q->txs = in->pipe.txs;
-    q->hashes = in->pipe.hashes;
-    q->items = in->pipe.items;
-    q->senders = in->pipe.senders;
-    q->tx_cnt = n;
-    q->fork = in->pipe.fork;
-    q->chain_id = in->pipe.chain_id;
-    q->versions = NULL;
-    p->raw_sz = in->raw_sz;
-    TRY(p->e->down(p->ctx, &counters, in->pipe.counters, sizeof(counters)));
-    p->counters.why = counters.why;
-    TRY(counters_put(p));
-    return p->e->zero(p->ctx, is_late, n);
-}
-
-static int is_same_block(const hd_pipeline_block *a, const hd_pipeline_block *b) {
-    return a->raw == b->raw && a->off == b->off && a->tx_cnt == b->tx_cnt &&
-           memcmp(&a->env, &b->env, sizeof(a->env)) == 0;
-}
-
-hd_err hd_pipeline_prepare(hd_pipeline *p, const hd_pipeline_block *block) {
-    intake *in = &p->in[p->in_idx];
-    TRY(block_check(block));
-    if (in->is_begun) /* it waits for its turn: this one comes after it */
-        in = &p->in[1 - p->in_idx];
-    if (block->tx_cnt == 0 || in->is_begun)
-        return HD_OK;
-    p->e->select_stream(p->ctx, HD_PIPE_STREAM_INTAKE);
-    hd_err err = in_upload(p, in, block);
-    if (err == HD_OK)
-        err = p->e->run(p->ctx, HD_PIPE_ADMIT, &in->pipe, block->tx_cnt);
-    if (err == HD_OK)
-        err = in_recover(p, in);
-    if (err == HD_OK)
-        err = p->e->mark(p->ctx, (uint32_t)(in - p->in));
-    p->e->select_stream(p->ctx, HD_PIPE_STREAM_MAIN);
-    in->block = *block;
-    in->is_begun = err == HD_OK;
-    return err;
-}
-
-/* The admission of the block that runs now: what was prepared, else from the start. */
-static hd_err admit(hd_pipeline_result *out, hd_pipeline *p, const hd_pipeline_block *b) {
-    uint64_t ns = hd_clock_ns(), now;
-    intake *in = &p->in[p->in_idx];
-    int is_prepared = in->is_begun && is_same_block(&in->block, b);
-    p->e->select_stream(p->ctx, HD_PIPE_STREAM_INTAKE);
-    hd_err err = HD_OK;
-    in->is_begun = 0;
-    if (!is_prepared) {
-        p->in[1 - p->in_idx].is_begun = 0; /* it was to follow another block */
-        err = in_upload(p, in, b);
-        if (err == HD_OK)
-            err = p->e->wait(p->ctx);
-        now = hd_clock_ns();
-        out->upload_ns = now - ns;
-        ns = now;
-        if (err == HD_OK)
-            err = p->e->run(p->ctx, HD_PIPE_ADMIT, &in->pipe, b->tx_cnt);
-        if (err == HD_OK)
-            err = p->e->wait(p->ctx);
-        now = hd_clock_ns();
-        out->admit_ns = now - ns;
-        ns = now;
-        if (err == HD_OK)
-            err = in_recover(p, in);
-        if (err == HD_OK)
-            err = p->e->mark(p->ctx, p->in_idx);
-    }
-    p->e->select_stream(p->ctx, HD_PIPE_STREAM_MAIN);
-    if (err == HD_OK) /* the next block's admission may be queued behind: not to wait for that */
-        err = p->e->meet(p->ctx, p->in_idx);
-    if (err == HD_OK)
-        err = in_take(p, in);
-    out->recover_ns = hd_clock_ns() - ns;
-    return err;
-}
-
 /* Keys, tables and room of one kind, from entries that are placed. */
 static hd_err build_set(hd_pipeline *p, uint32_t kind) {
     hd_pipe_set *s = &p->pipe.set[kind];
     uint32_t n = s->entry_cnt;
     TRY(p->e->sort(p->ctx, s));
-    TRY(run(p, kind ? HD_PIPE_SLOT_HEAD : HD_PIPE_ACCOUNT_HEAD, n));
+    TRY(hd_pipe_phase(p, kind ? HD_PIPE_SLOT_HEAD : HD_PIPE_ACCOUNT_HEAD, n));
     TRY(p->e->zero(p->ctx, s->key_at + n, 4));
     TRY(p->e->sum32(p->ctx, s->key_at, n + 1));
-    TRY(run(p, kind ? HD_PIPE_SLOT_KEY : HD_PIPE_ACCOUNT_KEY, n));
+    TRY(hd_pipe_phase(p, kind ? HD_PIPE_SLOT_KEY : HD_PIPE_ACCOUNT_KEY, n));
     TRY(p->e->down(p->ctx, &s->key_cnt, s->key_at + n, 4));
-    uint32_t cap = table_cap(s->key_cnt);
+    uint32_t cap = hd_pipe_table_cap(s->key_cnt);
     s->mask = cap - 1;
     uint32_t base = M_SET + 8 * kind;
     ROOM(base + 6, s->table, cap);
     ROOM(base + 7, s->where, s->key_cnt);
     TRY(p->e->zero(p->ctx, s->table, (size_t)cap * 4));
-    return run(p, kind ? HD_PIPE_SLOT_TABLE : HD_PIPE_ACCOUNT_TABLE, s->key_cnt);
+    return hd_pipe_phase(p, kind ? HD_PIPE_SLOT_TABLE : HD_PIPE_ACCOUNT_TABLE, s->key_cnt);
 }
 
 static hd_err publish(hd_pipeline *p) {
@@ -607,8 +524,8 @@ static hd_err build_index(hd_pipeline *p) {
         TRY(p->e->zero(p->ctx, q->set[k].at + n, 4));
     }
     p->counters.account_new = 0;
-    TRY(counters_put(p));
-    TRY(run(p, HD_PIPE_COUNT, n));
+    TRY(hd_pipe_counters_put(p));
+    TRY(hd_pipe_phase(p, HD_PIPE_COUNT, n));
     for (uint32_t k = 0; k < 2; k++) {
         hd_pipe_set *s = &q->set[k];
         TRY(p->e->sum32(p->ctx, s->at, n + 1));
@@ -626,25 +543,27 @@ static hd_err build_index(hd_pipeline *p) {
     ROOM(M_ACCOUNT_VERSIONS, q->account_versions, q->set[0].entry_cnt);
     ROOM(M_SLOT_KEYS, q->slot_keys, q->set[1].entry_cnt);
     ROOM(M_SLOT_VERSIONS, q->slot_versions, q->set[1].entry_cnt);
-    TRY(run(p, HD_PIPE_PLACE, n));
+    TRY(hd_pipe_phase(p, HD_PIPE_PLACE, n));
     TRY(build_set(p, 0));
     TRY(build_set(p, 1));
     uint32_t cnt = q->set[0].entry_cnt;
-    TRY(run(p, HD_PIPE_FOLD_MAKE, cnt));
+    TRY(hd_pipe_phase(p, HD_PIPE_FOLD_MAKE, cnt));
     if (cnt)
         TRY(p->e->scan_folds(p->ctx, q->folds, cnt));
-    TRY(run(p, HD_PIPE_FOLD_APPLY, cnt));
+    TRY(hd_pipe_phase(p, HD_PIPE_FOLD_APPLY, cnt));
     if (cnt)
         TRY(p->e->scan_wipes(p->ctx, q->wipes, cnt));
-    TRY(run(p, HD_PIPE_WIPE_APPLY, cnt));
-    TRY(run(p, HD_PIPE_SLOT_VERSION, q->set[1].entry_cnt));
+    TRY(hd_pipe_phase(p, HD_PIPE_WIPE_APPLY, cnt));
+    TRY(hd_pipe_phase(p, HD_PIPE_SLOT_VERSION, q->set[1].entry_cnt));
     return publish(p);
 }
 
-/* A block hash may be missing that nobody asks for in order: that is for the host to see. */
+/* A block hash may be missing that nobody asks for in order: that is for the host to see. So it is
+   where what the lanes ask for has no room. */
 static hd_err execute(hd_pipeline *p, const uint32_t *list, uint32_t cnt,
                       const hd_pipeline_block *b) {
-    hd_err err = p->e->execute(p->ctx, &p->pipe, list, cnt, p->raw_sz, b);
+    hd_err err = p->e->execute(p->ctx, &p->pipe, list, cnt, p->raw_sz, b,
+                               p->behind.is_set ? &p->set.supply : NULL);
     if (err != HD_ERR_ABSENT)
         return err;
     p->counters.why |= HD_PIPE_ROUNDS;
@@ -658,9 +577,9 @@ static hd_err run_rounds(hd_pipeline_result *out, hd_pipeline *p, const hd_pipel
     for (uint32_t round = 1;; round++) {
         uint64_t begin_ns = hd_clock_ns();
         TRY(build_index(p));
-        TRY(run(p, HD_PIPE_CHECK, q->tx_cnt));
+        TRY(hd_pipe_phase(p, HD_PIPE_CHECK, q->tx_cnt));
         TRY(p->e->select(p->ctx, (uint32_t *)q->list, &invalid_cnt, q->is_invalid, q->tx_cnt));
-        TRY(counters_get(p));
+        TRY(hd_pipe_counters_get(p));
         out->round_cnt++;
         out->index_ns += hd_clock_ns() - begin_ns;
         if (invalid_cnt == 0 || p->counters.why)
@@ -674,7 +593,7 @@ static hd_err run_rounds(hd_pipeline_result *out, hd_pipeline *p, const hd_pipel
         TRY(execute(p, q->list, invalid_cnt, b));
         if (p->counters.why)
             return HD_OK;
-        TRY(run(p, HD_PIPE_LATE, invalid_cnt));
+        TRY(hd_pipe_phase(p, HD_PIPE_LATE, invalid_cnt));
         out->rerun_cnt += invalid_cnt;
         out->again_ns += hd_clock_ns() - begin_ns;
     }
@@ -682,40 +601,38 @@ static hd_err run_rounds(hd_pipeline_result *out, hd_pipeline *p, const hd_pipel
 
 static hd_err check_gas(hd_pipeline *p) {
     hd_pipe *q = &p->pipe;
-    TRY(run(p, HD_PIPE_GAS, q->tx_cnt));
+    TRY(hd_pipe_phase(p, HD_PIPE_GAS, q->tx_cnt));
     TRY(p->e->zero(p->ctx, q->gas_at + q->tx_cnt, 8));
     TRY(p->e->sum64(p->ctx, q->gas_at, q->tx_cnt + 1));
-    TRY(run(p, HD_PIPE_GAS_CHECK, q->tx_cnt));
-    return counters_get(p);
+    TRY(hd_pipe_phase(p, HD_PIPE_GAS_CHECK, q->tx_cnt));
+    return hd_pipe_counters_get(p);
 }
 
-static hd_err commit(hd_pipeline *p) {
+hd_err hd_pipe_commit(hd_pipeline *p) {
     hd_pipe *q = &p->pipe;
-    TRY(make_room(p));
+    TRY(hd_pipe_make_room(p));
     p->is_loaded = 0; /* until it is whole again */
-    TRY(run(p, HD_PIPE_COMMIT_ACCOUNT, q->set[0].key_cnt));
-    TRY(run(p, HD_PIPE_FIND_SLOT, q->set[1].key_cnt));
-    TRY(run(p, HD_PIPE_COMMIT_SLOT, q->set[1].key_cnt));
-    TRY(counters_get(p));
+    TRY(hd_pipe_phase(p, HD_PIPE_COMMIT_ACCOUNT, q->set[0].key_cnt));
+    TRY(hd_pipe_phase(p, HD_PIPE_FIND_SLOT, q->set[1].key_cnt));
+    TRY(hd_pipe_phase(p, HD_PIPE_COMMIT_SLOT, q->set[1].key_cnt));
+    TRY(hd_pipe_counters_get(p));
     q->world.account_cnt = p->counters.account_cnt;
     return HD_OK;
 }
 
-static hd_err take_root(hd_hash *root, hd_pipeline *p) {
+hd_err hd_pipe_root(hd_hash *root, hd_pipeline *p) {
     hd_pipe *q = &p->pipe;
     uint32_t account_cnt = q->set[0].key_cnt;
     TRY(p->e->changes(p->ctx, &q->account_changes, &q->slot_changes, account_cnt,
                       q->set[1].key_cnt));
     p->counters.change_cnt = 0;
-    TRY(counters_put(p));
-    TRY(run(p, HD_PIPE_CHANGE_ACCOUNT, account_cnt));
-    TRY(run(p, HD_PIPE_CHANGE_SLOT, q->set[1].key_cnt));
-    TRY(counters_get(p));
+    TRY(hd_pipe_counters_put(p));
+    TRY(hd_pipe_phase(p, HD_PIPE_CHANGE_ACCOUNT, account_cnt));
+    TRY(hd_pipe_phase(p, HD_PIPE_CHANGE_SLOT, q->set[1].key_cnt));
+    TRY(hd_pipe_counters_get(p));
     TRY(p->e->changes(p->ctx, &q->account_changes, &q->slot_changes, account_cnt,
                       p->counters.change_cnt));
-    TRY(p->e->root(p->ctx, root));
-    p->is_loaded = 1;
-    return HD_OK;
+    return p->e->root(p->ctx, root);
 }
 
 /* The level of branches over what lies at *off in the nodes; *off is where it went. */
@@ -728,7 +645,7 @@ static hd_err receipt_level(hd_pipeline *p, uint32_t class_idx, uint32_t level, 
     j->level = level;
     j->from_off = *off;
     j->to_off = *end;
-    TRY(run(p, HD_PIPE_RECEIPT_GROUP, cnt));
+    TRY(hd_pipe_phase(p, HD_PIPE_RECEIPT_GROUP, cnt));
     *off = *end;
     *end += cnt;
     return HD_OK;
@@ -750,7 +667,7 @@ static hd_err take_receipts(hd_pipeline_result *out, hd_pipeline *p) {
     j->gas_at = q->gas_at;
     j->cnt = n;
     TRY(p->e->zero(p->ctx, j->bloom, sizeof(words)));
-    TRY(run(p, HD_PIPE_RECEIPT, n));
+    TRY(hd_pipe_phase(p, HD_PIPE_RECEIPT, n));
     TRY(p->e->down(p->ctx, &zero, j->nodes, sizeof(zero)));
     for (uint32_t k = 0; k < HD_RECEIPT_CLASS_CNT; k++) {
         hd_receipt_class c = hd_receipt_class_of(k, n);
@@ -778,10 +695,16 @@ static hd_err settle(hd_pipeline_result *out, hd_pipeline *p, const hd_pipeline_
         out->field += now - ns; \
         ns = now; \
     } while (0)
-    TRY(admit(out, p, b));
+    TRY(hd_pipe_admitted(out, p, b));
     ns = hd_clock_ns();
     if (p->counters.why)
         return HD_OK;
+    if (p->behind.is_set) {
+        TRY(hd_pipe_set_prefetch(p, &b->env.coinbase));
+        STAGE(store_ns);
+        if (p->counters.why)
+            return HD_OK;
+    }
     TRY(execute(p, NULL, b->tx_cnt, b));
     STAGE(execute_ns);
     if (p->counters.why)
@@ -797,12 +720,36 @@ static hd_err settle(hd_pipeline_result *out, hd_pipeline *p, const hd_pipeline_
 
 static hd_err finish(hd_pipeline_result *out, hd_pipeline *p) {
     uint64_t ns = hd_clock_ns(), now;
-    TRY(commit(p));
+    TRY(hd_pipe_commit(p));
     STAGE(commit_ns);
-    TRY(take_root(&out->state_root, p));
+    TRY(hd_pipe_root(&out->state_root, p));
+    p->is_loaded = 1;
     STAGE(root_ns);
     TRY(take_receipts(out, p));
     STAGE(receipts_ns);
+    return HD_OK;
+}
+
+/* The same with a state behind, which is not touched before the backend has done all of its part:
+   whatever fails before, the block can be done again. */
+static hd_err finish_behind(hd_pipeline_result *out, hd_pipeline *p, uint64_t number) {
+    uint64_t ns = hd_clock_ns(), now;
+    hd_pipe_behind *d = &p->behind;
+    TRY(hd_pipe_commit(p));
+    STAGE(commit_ns);
+    TRY(hd_pipe_diff_begin(p));
+    now = hd_clock_ns();
+    out->store_ns += now - ns;
+    ns = now;
+    if (!d->is_set) {
+        TRY(hd_pipe_root(&out->state_root, p));
+        STAGE(root_ns);
+    }
+    TRY(take_receipts(out, p));
+    STAGE(receipts_ns);
+    TRY(hd_pipe_diff_end(p, number));
+    p->is_loaded = 1;
+    STAGE(store_ns);
     return HD_OK;
 #undef STAGE
 }
@@ -816,7 +763,7 @@ static hd_err run_on_host(hd_pipeline_result *out, hd_pipeline *p, hd_msg *msg,
     if (err == HD_OK)
         err = hd_pipeline_serial(out, s, msg, b, p->threads);
     if (err == HD_OK && out->refused_idx == b->tx_cnt)
-        err = hd_pipeline_load(&root, p, s);
+        err = hd_pipe_load_all(&root, p, s);
     if (err == HD_OK && out->refused_idx == b->tx_cnt &&
         memcmp(&root, &out->state_root, sizeof(root)) != 0)
         err = HD_ERR_CORRUPT;
@@ -825,15 +772,11 @@ static hd_err run_on_host(hd_pipeline_result *out, hd_pipeline *p, hd_msg *msg,
     return err;
 }
 
-hd_err hd_pipeline_run(hd_pipeline_result *out, hd_pipeline *p, hd_msg *msg,
-                       const hd_pipeline_block *block) {
-    uint64_t begin_ns = hd_clock_ns();
-    memset(out, 0, sizeof(*out));
-    out->refused_idx = block->tx_cnt;
+static hd_err run_alone(hd_pipeline_result *out, hd_pipeline *p, hd_msg *msg,
+                        const hd_pipeline_block *block) {
+    hd_err err = HD_OK;
     if (!p->is_loaded)
         return HD_ERR_ABSENT;
-    TRY(block_check(block));
-    hd_err err = HD_OK;
     if (block->tx_cnt)
         err = settle(out, p, block);
     if (err == HD_OK && (block->tx_cnt == 0 || p->counters.why))
@@ -842,8 +785,71 @@ hd_err hd_pipeline_run(hd_pipeline_result *out, hd_pipeline *p, hd_msg *msg,
         err = finish(out, p);
     else if (err == HD_ERR_DEVICE)
         p->is_loaded = 0;
+    return err;
+}
+
+/* What ran on the backend enters the state behind. */
+static hd_err enter_behind(hd_pipeline_result *out, hd_pipeline *p) {
+    uint64_t begin_ns = hd_clock_ns();
+    hd_err err;
+    if (!p->behind.is_set) {
+        p->behind.root = out->state_root;
+        err = hd_pipe_diff_hand_over(p);
+    } else {
+        err = hd_pipe_diff_enter(&out->state_root, p);
+        if (err == HD_OK && hd_pipe_set_end(p, out) != HD_OK)
+            hd_pipe_lose_device(p); /* the block is done; the next one will run without */
+    }
+    out->store_ns += hd_clock_ns() - begin_ns;
+    return err;
+}
+
+static hd_err run_behind(hd_pipeline_result *out, hd_pipeline *p, hd_msg *msg,
+                         const hd_pipeline_block *block) {
+    hd_err err = HD_OK;
+    int is_done = 0;
+    if (!p->behind.is_lost && block->tx_cnt) {
+        err = p->behind.is_set ? hd_pipe_set_begin(p) : HD_OK;
+        if (err == HD_OK)
+            err = settle(out, p, block);
+        if (err == HD_OK && !p->counters.why) {
+            err = hd_pipe_behind_wait(p); /* its differences' memory is the next ones' */
+            if (err != HD_OK)
+                return err;
+            err = finish_behind(out, p, block->env.number);
+            is_done = err == HD_OK;
+        }
+        if (err == HD_ERR_DEVICE || err == HD_ERR_NOMEM || err == HD_ERR_LIMIT)
+            hd_pipe_lose_device(p);
+        else if (err != HD_OK)
+            return err;
+    }
+    if (is_done)
+        return enter_behind(out, p);
+    hd_pipeline_result again;
+    err = hd_pipe_run_behind(&again, p, msg, block);
+    again.store_ns = out->store_ns;
+    again.supply_cnt = out->supply_cnt;
+    *out = again;
+    return err;
+}
+
+hd_err hd_pipeline_run(hd_pipeline_result *out, hd_pipeline *p, hd_msg *msg,
+                       const hd_pipeline_block *block) {
+    uint64_t begin_ns = hd_clock_ns();
+    hd_err err;
+    memset(out, 0, sizeof(*out));
+    out->refused_idx = block->tx_cnt;
+    p->set.supply_cnt = 0;
+    if (!p->behind.s && !p->is_loaded)
+        return HD_ERR_ABSENT;
+    TRY(hd_pipe_block_check(block));
+    err = p->behind.s ? run_behind(out, p, msg, block) : run_alone(out, p, msg, block);
+    if (p->behind.s && p->behind.is_lost)
+        out->flags |= HD_PIPELINE_DEVICE_LOST;
     if (block->tx_cnt)
         p->in_idx = 1 - p->in_idx;
+    out->supply_cnt = p->set.supply_cnt;
     out->total_ns = hd_clock_ns() - begin_ns;
     return err;
 }

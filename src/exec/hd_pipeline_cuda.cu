@@ -52,6 +52,8 @@ typedef struct {
     cudaStream_t streams[2]; /* HD_PIPE_STREAM_...; the first is exec's */
     cudaStream_t stream;     /* the one that is selected */
     cudaEvent_t marks[2];
+    cudaStream_t copy_stream; /* what comes down beside the kernels */
+    cudaEvent_t copy_event;
     buffer buf[B_CNT];
 } device;
 
@@ -113,6 +115,10 @@ static void device_close(void *ctx) {
     for (uint32_t i = 0; i < 2; i++)
         if (d->marks[i])
             cudaEventDestroy(d->marks[i]);
+    if (d->copy_event)
+        cudaEventDestroy(d->copy_event);
+    if (d->copy_stream)
+        cudaStreamDestroy(d->copy_stream);
     hd_exec_cuda_close(d->exec);
     free(d);
 }
@@ -145,6 +151,21 @@ static hd_err device_down(void *ctx, void *dst, const void *src, size_t sz) {
     if (sz)
         CK(cudaMemcpyAsync(dst, src, sz, cudaMemcpyDeviceToHost, d->stream));
     CK(cudaStreamSynchronize(d->stream));
+    return HD_OK;
+}
+
+static hd_err device_down_begin(void *ctx, void *dst, const void *src, size_t sz) {
+    device *d = (device *)ctx;
+    if (sz == 0)
+        return HD_OK;
+    CK(cudaEventRecord(d->copy_event, d->stream));
+    CK(cudaStreamWaitEvent(d->copy_stream, d->copy_event, 0));
+    CK(cudaMemcpyAsync(dst, src, sz, cudaMemcpyDeviceToHost, d->copy_stream));
+    return HD_OK;
+}
+
+static hd_err device_down_end(void *ctx) {
+    CK(cudaStreamSynchronize(((device *)ctx)->copy_stream));
     return HD_OK;
 }
 
@@ -279,10 +300,30 @@ static hd_err device_recover(void *ctx, hd_recover_result *out, const hd_recover
                                   d->stream);
 }
 
+/* The tables that the supply changes are named by a copy of the world on the device. */
+typedef struct {
+    device *d;
+    const hd_pipe *p;
+    const hd_world_supply *of;
+} supplying;
+
+static hd_err device_need(void *ctx, const hd_world_need *needs, uint32_t cnt) {
+    supplying *s = (supplying *)ctx;
+    RET(s->of->need(s->of->ctx, needs, cnt));
+    RET(device_up(s->d, s->d->buf[B_WORLD].p, &s->p->world, sizeof(s->p->world)));
+    return device_wait(s->d);
+}
+
 static hd_err device_execute(void *ctx, hd_pipe *p, const uint32_t *list, uint32_t cnt,
-                             size_t raw_sz, const hd_pipeline_block *block) {
+                             size_t raw_sz, const hd_pipeline_block *block,
+                             const hd_world_supply *supply) {
     device *d = (device *)ctx;
+    supplying supplies = {d, p, supply};
+    hd_world_supply own;
     hd_batch b;
+    memset(&own, 0, sizeof(own));
+    own.need = device_need;
+    own.ctx = &supplies;
     memset(&b, 0, sizeof(b));
     RET(buffer_reserve(&d->buf[B_WORLD], sizeof(hd_world)));
     RET(device_up(d, d->buf[B_WORLD].p, &p->world, sizeof(p->world)));
@@ -304,6 +345,7 @@ static hd_err device_execute(void *ctx, hd_pipe *p, const uint32_t *list, uint32
     b.blockhash = block->blockhash;
     b.blockhash_ctx = block->blockhash_ctx;
     b.versions = p->versions;
+    b.supply = supply ? &own : NULL;
     RET(hd_exec_cuda_run_resident(d->exec, &d->results, &b));
     p->receipts = d->results.receipts;
     p->accounts = d->results.accounts;
@@ -335,11 +377,12 @@ static hd_err device_root(void *ctx, hd_hash *root) {
 }
 
 static const hd_pipe_engine device_engine = {
-    device_close,   device_select_stream, device_alloc,        device_release, device_up,
-    device_down,    device_move,          device_zero,         device_wait,    device_mark,
-    device_meet,    device_pin,           device_unpin,        device_run,     device_sum32,
-    device_sum64,   device_scan_folds,    device_scan_wipes,   device_sort,    device_select,
-    device_recover, device_execute,       device_forest_reset, device_changes, device_root};
+    device_close,   device_select_stream, device_alloc,    device_release,    device_up,
+    device_down,    device_down_begin,    device_down_end, device_move,       device_zero,
+    device_wait,    device_mark,          device_meet,     device_pin,        device_unpin,
+    device_run,     device_sum32,         device_sum64,    device_scan_folds, device_scan_wipes,
+    device_sort,    device_select,        device_recover,  device_execute,    device_forest_reset,
+    device_changes, device_root};
 
 extern "C" hd_err hd_pipe_cuda_open(const hd_pipe_engine **engine, void **ctx) {
     device *d = (device *)calloc(1, sizeof(*d));
@@ -356,12 +399,13 @@ extern "C" hd_err hd_pipe_cuda_open(const hd_pipe_engine **engine, void **ctx) {
             cudaStreamCreateWithPriority(&d->streams[1], cudaStreamNonBlocking, low) !=
                 cudaSuccess ||
             cudaEventCreateWithFlags(&d->marks[0], cudaEventDisableTiming) != cudaSuccess ||
-            cudaEventCreateWithFlags(&d->marks[1], cudaEventDisableTiming) != cudaSuccess)
+            cudaEventCreateWithFlags(&d->marks[1], cudaEventDisableTiming) != cudaSuccess ||
+            cudaStreamCreateWithFlags(&d->copy_stream, cudaStreamNonBlocking) != cudaSuccess ||
+            cudaEventCreateWithFlags(&d->copy_event, cudaEventDisableTiming) != cudaSuccess)
             err = HD_ERR_DEVICE;
     }
-    if (err == HD_OK) {
+    if (err == HD_OK)
         err = hd_recover_cuda_open(&d->recover, 0);
-    }
     if (err == HD_OK)
         err = device_forest_reset(d);
     if (err != HD_OK) {

@@ -180,7 +180,7 @@ static hd_err host_recover(void *ctx, hd_recover_result *out, const hd_recover_i
 }
 
 static hd_err host_execute(void *ctx, hd_pipe *p, const uint32_t *list, uint32_t cnt, size_t raw_sz,
-                           const hd_pipeline_block *block) {
+                           const hd_pipeline_block *block, const hd_world_supply *supply) {
     host *h = ctx;
     hd_batch batch = {.worlds = &p->world,
                       .envs = p->env,
@@ -195,7 +195,8 @@ static hd_err host_execute(void *ctx, hd_pipe *p, const uint32_t *list, uint32_t
                       .blockhash_ctx = block->blockhash_ctx,
                       .list = list,
                       .list_cnt = list ? cnt : 0,
-                      .versions = p->versions};
+                      .versions = p->versions,
+                      .supply = supply};
     hd_err err = hd_exec_run(h->exec, &h->results, &batch);
     p->receipts = h->results.receipts;
     p->accounts = h->results.accounts;
@@ -251,6 +252,8 @@ static const hd_pipe_engine host_engine = {.close = host_close,
                                            .release = host_release,
                                            .up = host_move,
                                            .down = host_move,
+                                           .down_begin = host_move,
+                                           .down_end = host_wait,
                                            .move = host_move,
                                            .zero = host_zero,
                                            .wait = host_wait,

@@ -84,6 +84,7 @@ static hd_err execute(hd_pipeline_result *out, gathered *g, hd_exec *x, hd_state
                        .data_sz = data->sz,
                        .tx_cnt = b->tx_cnt,
                        .env_cnt = 1,
+                       .flags = HD_ORDERED_RECEIPTS,
                        .blockhash = b->blockhash,
                        .blockhash_ctx = b->blockhash_ctx,
                        .receipt = take_receipt,
@@ -109,19 +110,16 @@ static hd_err execute(hd_pipeline_result *out, gathered *g, hd_exec *x, hd_state
         for (uint32_t k = 0; k < sizeof(bloom); k++)
             out->bloom[k] |= bloom[k];
     }
-    err = hd_receipts_root(&out->receipts_root, g->bodies, b->tx_cnt);
-    return err == HD_OK ? hd_state_root(&out->state_root, s) : err;
+    return hd_receipts_root(&out->receipts_root, g->bodies, b->tx_cnt);
 }
 
-hd_err hd_pipeline_serial(hd_pipeline_result *out, hd_state *s, hd_msg *msg,
-                          const hd_pipeline_block *b, uint32_t threads) {
-    hd_exec_options options = {.backend = HD_BACKEND_HOST, .threads = threads};
-    hd_exec *x = NULL;
+hd_err hd_pipeline_serial_on(hd_pipeline_result *out, hd_exec *x, hd_state *s, hd_msg *msg,
+                             const hd_pipeline_block *b) {
     hd_buf data;
     gathered g = {.out = out, .bodies = malloc(((size_t)b->tx_cnt + 1) * sizeof(*g.bodies))};
     hd_tx *txs = malloc(((size_t)b->tx_cnt + 1) * sizeof(*txs));
     hd_tx_envelope *envelopes = malloc(((size_t)b->tx_cnt + 1) * sizeof(*envelopes));
-    hd_err err = g.bodies && txs && envelopes ? hd_exec_open(&x, &options) : HD_ERR_NOMEM;
+    hd_err err = g.bodies && txs && envelopes ? HD_OK : HD_ERR_NOMEM;
     hd_buf_init(&data);
     hd_buf_init(&g.logs);
     hd_buf_init(&g.bytes);
@@ -137,9 +135,21 @@ hd_err hd_pipeline_serial(hd_pipeline_result *out, hd_state *s, hd_msg *msg,
     hd_buf_free(&data);
     hd_buf_free(&g.logs);
     hd_buf_free(&g.bytes);
-    hd_exec_close(x);
     free(g.bodies);
     free(txs);
     free(envelopes);
+    return err;
+}
+
+hd_err hd_pipeline_serial(hd_pipeline_result *out, hd_state *s, hd_msg *msg,
+                          const hd_pipeline_block *b, uint32_t threads) {
+    hd_exec_options options = {.backend = HD_BACKEND_HOST, .threads = threads};
+    hd_exec *x = NULL;
+    hd_err err = hd_exec_open(&x, &options);
+    if (err == HD_OK)
+        err = hd_pipeline_serial_on(out, x, s, msg, b);
+    if (err == HD_OK && out->refused_status == HD_TX_SUCCESS)
+        err = hd_state_root(&out->state_root, s);
+    hd_exec_close(x);
     return err;
 }

@@ -3,6 +3,7 @@
 #ifndef HD_PIPELINE_SERIAL_H
 #define HD_PIPELINE_SERIAL_H
 
+#include "exec/hd_exec.h"
 #include "exec/hd_pipeline.h"
 
 /* hd_pipeline_serial decodes the block by hd_tx_decode, finds the senders, runs it by
@@ -11,5 +12,9 @@
    block. HD_ERR_NOMEM; errors of hd_exec_ordered. */
 hd_err hd_pipeline_serial(hd_pipeline_result *out, hd_state *s, hd_msg *msg,
                           const hd_pipeline_block *block, uint32_t threads);
+
+/* The same by a handle of the host's that is there, and without the state's root. */
+hd_err hd_pipeline_serial_on(hd_pipeline_result *out, hd_exec *x, hd_state *s, hd_msg *msg,
+                             const hd_pipeline_block *block);
 
 #endif
