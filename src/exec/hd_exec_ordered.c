@@ -47,8 +47,8 @@
    one after the other. */
 #define HELD_NS 400u
 /* Running a chain's member costs so much more than running it alone, in percent: it looks into two
-   indexes. */
-#define LANE_PERCENT 115u
+   indexes, and its loads are followed. */
+#define LANE_PERCENT 125u
 
 /* What a range of the chunk's transactions came to, so that nobody walks over all of them alone. */
 #define RANGE_TX_CNT 128u
@@ -79,6 +79,7 @@ typedef struct {
     size_t tx_max; /* room of these three */
     /* The choice between chunks and serial execution, and what it is made from. */
     uint64_t alone_gas, alone_ns; /* what transactions cost that ran alone */
+    uint32_t is_warm;             /* some did: the first ones of a handle pay for its memory */
     uint32_t chunk_cnt;           /* transactions of the next chunk; 0: none ran yet */
     uint32_t probed_cnt;          /* chunks since the last probe */
     uint32_t serial_cnt;          /* transactions that run alone before the next chunk */
@@ -524,8 +525,8 @@ static double gas_price_ns(const kept *k) {
 }
 
 /* What is cheapest at the prices met so far: the invalid ones at once, in chains beside each other,
-   or one after the other. A round is taken to bring the share that the last one brought, the first
-   tagged one what such rounds bring, and so do those after it, until none is left. */
+   or one after the other. A round is taken to bring the share that the last one brought (of the
+   first tagged round: what such rounds bring), and so do those after it, until none is left. */
 static hd_err choose_next(ordered *o, uint32_t *next, hd_chains_found *found,
                           const hd_versions *versions, const hd_version_input *in, uint32_t round,
                           uint32_t last_cnt, uint32_t invalid_cnt, uint64_t index_ns) {
@@ -533,7 +534,8 @@ static hd_err choose_next(ordered *o, uint32_t *next, hd_chains_found *found,
     int is_free = (o->seq->flags & HD_ORDERED_NEVER_SERIAL) != 0;
     double price = gas_price_ns(k), threads = hd_pool_thread_cnt(host_pool(o));
     *next = NEXT_ROUND;
-    if (invalid_cnt <= last_cnt / 2 && (is_free || price == 0 || invalid_cnt < CHUNK_WORTH))
+    if ((is_free || price == 0 || invalid_cnt < CHUNK_WORTH) &&
+        (round == 1 || invalid_cnt <= last_cnt / 2))
         return HD_OK;
     uint64_t begin_ns = hd_clock_ns();
     hd_err err = hd_chains_find(k->chains, found, versions, in, k->invalid, invalid_cnt);
@@ -547,7 +549,7 @@ static hd_err choose_next(ordered *o, uint32_t *next, hd_chains_found *found,
         return HD_OK;
     }
     *next = NEXT_CHAINS;
-    double in_order = (double)found->gas * price + (double)in->tx_cnt * HELD_NS;
+    double in_order = (double)found->gas * price + (double)(in->tx_cnt - found->tx_cnt) * HELD_NS;
     double left = round == 1 ? 1 - k->tagged_share : (double)invalid_cnt / last_cnt;
     double rounds =
         left < 1 ? ((double)k->first_ns * invalid_cnt / in->tx_cnt + (double)index_ns) / (1 - left)
@@ -569,7 +571,7 @@ static hd_err run_chains(ordered *o, const hd_batch *round, const hd_chains_foun
     uint64_t begin_ns = hd_clock_ns();
     hd_batch batch = *round;
     uint32_t most;
-    batch.flags = HD_BATCH_READS | HD_BATCH_KEEP;
+    batch.flags = HD_BATCH_READS | HD_BATCH_KEEP | HD_BATCH_TAGGED;
     hd_chains_begin(k->chains, &batch);
     hd_err err = hd_exec_run(k->many ? k->many : o->x, &k->chunk, &batch);
     if (err != HD_OK)
@@ -797,6 +799,9 @@ static hd_err run_all(ordered *o, const uint32_t range[2]) {
         if (cnt) {
             err = run_serial(o, at, at + cnt);
             at += cnt;
+            if (!k->is_warm)
+                k->alone_gas = k->alone_ns = 0;
+            k->is_warm = 1;
         } else {
             err = run_priced_chunk(o, &at, range);
         }
