@@ -495,9 +495,10 @@ static hd_err upload(hd_pipeline *p, const hd_pipeline_block *b) {
     hd_env *env;
     hd_recover_result *senders;
     uint32_t *list;
-    p->raw_sz = (size_t)b->off[n];
+    size_t raw_sz = (size_t)b->off[n];
+    p->data_sz = raw_sz + RAW_PAD + raw_sz + raw_sz / 16;
     ROOM(M_ENV, env, 1);
-    ROOM(M_RAW, raw, p->raw_sz + RAW_PAD);
+    ROOM(M_RAW, raw, p->data_sz + RAW_PAD);
     ROOM(M_RAW_OFF, raw_off, (size_t)n + 1);
     ROOM(M_TXS, q->txs, n);
     ROOM(M_HASHES, q->hashes, n);
@@ -508,6 +509,7 @@ static hd_err upload(hd_pipeline *p, const hd_pipeline_block *b) {
     ROOM(M_LIST, list, n);
     ROOM(M_GAS, q->gas_at, (size_t)n + 1);
     q->raw = raw;
+    q->lists_off = raw_sz + RAW_PAD;
     q->raw_off = raw_off;
     q->env = env;
     q->senders = senders;
@@ -520,8 +522,8 @@ static hd_err upload(hd_pipeline *p, const hd_pipeline_block *b) {
     p->counters.why = 0;
     TRY(hd_pipe_counters_put(p));
     TRY(p->e->up(p->ctx, env, &b->env, sizeof(*env)));
-    TRY(p->e->up(p->ctx, raw, b->raw, p->raw_sz));
-    TRY(p->e->zero(p->ctx, raw + p->raw_sz, RAW_PAD));
+    TRY(p->e->up(p->ctx, raw, b->raw, raw_sz));
+    TRY(p->e->zero(p->ctx, raw + raw_sz, RAW_PAD));
     TRY(p->e->up(p->ctx, raw_off, b->off, ((size_t)n + 1) * 8));
     return p->e->zero(p->ctx, is_late, n);
 }
@@ -613,7 +615,7 @@ static hd_err build_index(hd_pipeline *p) {
    where what the lanes ask for has no room. */
 static hd_err execute(hd_pipeline *p, const uint32_t *list, uint32_t cnt,
                       const hd_pipeline_block *b) {
-    hd_err err = p->e->execute(p->ctx, &p->pipe, list, cnt, p->raw_sz, b,
+    hd_err err = p->e->execute(p->ctx, &p->pipe, list, cnt, p->data_sz, b,
                                p->behind.is_set ? &p->set.supply : NULL);
     if (err != HD_ERR_ABSENT)
         return err;
@@ -650,13 +652,18 @@ static hd_err run_rounds(hd_pipeline_result *out, hd_pipeline *p, const hd_pipel
     }
 }
 
-static hd_err check_gas(hd_pipeline *p) {
+static hd_err check_gas(hd_pipeline *p, const hd_env *env) {
     hd_pipe *q = &p->pipe;
+    p->counters.blob_cnt = 0;
+    TRY(hd_pipe_counters_put(p));
     TRY(hd_pipe_phase(p, HD_PIPE_GAS, q->tx_cnt));
     TRY(p->e->zero(p->ctx, q->gas_at + q->tx_cnt, 8));
     TRY(p->e->sum64(p->ctx, q->gas_at, q->tx_cnt + 1));
     TRY(hd_pipe_phase(p, HD_PIPE_GAS_CHECK, q->tx_cnt));
-    return hd_pipe_counters_get(p);
+    TRY(hd_pipe_counters_get(p));
+    if (p->counters.blob_cnt > env->blob_cnt_max)
+        p->counters.why |= HD_PIPE_REFUSED;
+    return HD_OK;
 }
 
 hd_err hd_pipe_commit(hd_pipeline *p) {
@@ -773,7 +780,7 @@ static hd_err settle(hd_pipeline_result *out, hd_pipeline *p, const hd_pipeline_
     if (p->counters.why)
         return HD_OK;
     ns = hd_clock_ns();
-    TRY(check_gas(p));
+    TRY(check_gas(p, &b->env));
     STAGE(index_ns);
     return HD_OK;
 }

@@ -121,7 +121,7 @@ struct hd_pipeline {
     uint32_t threads;
     uint32_t is_loaded;
     uint32_t account_cap;
-    size_t raw_sz;
+    size_t data_sz; /* of the block's bytes, with the room for lists */
     hd_pipe_codes codes;
     hd_pipe_behind behind;
     hd_pipe_working_set set;
