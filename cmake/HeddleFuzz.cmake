@@ -1,13 +1,13 @@
 # HeddleFuzz.cmake - HD_FUZZ builds the fuzz targets (fuzz/README.md); the corpus is replayed by an
 # ordinary test, test_fuzz_corpus.
 option(HD_FUZZ "Build the fuzz targets; needs clang with libFuzzer" OFF)
-set(HD_FUZZ_TARGETS rlp tx block json t8n http precompile core ordered api)
+set(HD_FUZZ_TARGETS rlp tx block json proof t8n http precompile core ordered api)
 file(GLOB HD_FUZZ_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/fuzz/fuzz_*.c)
 list(FILTER HD_FUZZ_SOURCES EXCLUDE REGEX "/fuzz_main\\.c$")
 # The command's readers belong to no library: what is fuzzed of them is compiled again.
 set(HD_FUZZ_CLI_SOURCES ${HD_CLI_SOURCES})
 list(FILTER HD_FUZZ_CLI_SOURCES INCLUDE REGEX
-    "/hd_(cli|http|results_diff|state_cases|state_json|t8n|t8n_read|t8n_txs|t8n_write|trace_json)\\.c$")
+    "/hd_(cli|http|proof_json|results_diff|state_cases|state_json|t8n|t8n_read|t8n_txs|t8n_write|trace_json)\\.c$")
 
 if(TARGET test_fuzz_corpus)
     target_sources(test_fuzz_corpus PRIVATE ${HD_FUZZ_SOURCES} ${HD_FUZZ_CLI_SOURCES})

@@ -104,11 +104,14 @@ endif()
 if(TARGET heddle_cli)
     add_test(NAME cli.import_and_export_of_the_rpc_chain
         COMMAND ${PROJECT_SOURCE_DIR}/tests/test_import.sh $<TARGET_FILE:heddle_cli>)
+    add_test(NAME cli.proofs_are_those_of_eth_getProof
+        COMMAND ${PROJECT_SOURCE_DIR}/tests/test_proof_command.sh $<TARGET_FILE:heddle_cli>)
     add_test(NAME cli.import_survives_10_kills
         COMMAND ${PROJECT_SOURCE_DIR}/tests/crash_loop.sh $<TARGET_FILE:heddle_cli> 10)
     add_test(NAME crash.import_survives_200_kills
         COMMAND ${PROJECT_SOURCE_DIR}/tests/crash_loop.sh $<TARGET_FILE:heddle_cli> 200)
-    set_tests_properties(cli.import_and_export_of_the_rpc_chain cli.import_survives_10_kills
+    set_tests_properties(cli.import_and_export_of_the_rpc_chain cli.proofs_are_those_of_eth_getProof
+        cli.import_survives_10_kills
         PROPERTIES LABELS unit SKIP_RETURN_CODE 77 TIMEOUT 600)
     set_tests_properties(crash.import_survives_200_kills
         PROPERTIES LABELS crash SKIP_RETURN_CODE 77 TIMEOUT 2400)

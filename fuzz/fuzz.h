@@ -18,6 +18,7 @@
     X(tx) \
     X(block) \
     X(json) \
+    X(proof) \
     X(t8n) \
     X(http) \
     X(precompile) \

@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 if [[ ${1:-} == -h || ${1:-} == --help ]]; then
     cat <<'END'
 Usage: fuzz/run.sh [SECONDS [TARGET...]]
-Runs each target (all: rlp tx block json t8n http precompile core ordered api) for SECONDS (60), one after
+Runs each target (all: rlp tx block json proof t8n http precompile core ordered api) for SECONDS (60), one after
 the other, on one core at the lowest priority. New inputs go to BUILD/corpus/TARGET, findings to
 BUILD/findings; BUILD is $HD_FUZZ_BUILD, else build/fuzz. Exit status 1: something was found.
 END
@@ -15,7 +15,7 @@ fi
 seconds=${1:-60}
 [[ $# -gt 0 ]] && shift
 targets=("$@")
-[[ $# -eq 0 ]] && targets=(rlp tx block json t8n http precompile core ordered api)
+[[ $# -eq 0 ]] && targets=(rlp tx block json proof t8n http precompile core ordered api)
 for target in "${targets[@]}"; do
     [[ -d fuzz/corpus/$target ]] || { echo "fuzz/run.sh: no target $target" >&2; exit 2; }
 done

@@ -10,7 +10,7 @@ shift
 [ -f "$build/build.ninja" ] || { echo "SKIP: $build is not a build folder of ninja"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-programs=(test_rounds_rules test_ordered hd_rounds)
+programs=(test_rounds_rules test_rounds_tags test_ordered hd_rounds)
 
 # command_of TARGET - the last command that makes it.
 command_of() { ninja -C "$build" -t commands "$1" | tail -n 1; }

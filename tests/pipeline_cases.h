@@ -257,4 +257,57 @@ static void tables_grow_from_block_to_block(void **state) {
     bench_close(&b);
 }
 
+/* A copy of a block that stays while others are made. */
+typedef struct {
+    uint8_t raw[TX_CNT * 400];
+    uint64_t off[TX_CNT + 1];
+    hd_pipeline_block block;
+} kept_block;
+
+static void keep_block(kept_block *k, world *w, uint32_t tx_cnt) {
+    k->block = block_of(w, tx_cnt, 0);
+    assert_true(w->raw.sz <= sizeof k->raw);
+    memcpy(k->raw, w->raw.data, w->raw.sz);
+    memcpy(k->off, w->off, (tx_cnt + 1) * sizeof *k->off);
+    k->block.raw = k->raw;
+    k->block.off = k->off;
+}
+
+/* Prepared in turn, too late, not at all, twice, before a refused one, before another than runs. */
+static void blocks_prepared_in_any_way_end_as_serial_ones(void **state) {
+    static world w;
+    static kept_block kept[10];
+    hd_pipeline_options options = {.backend = PIPELINE_BACKEND, .threads = 2};
+    hd_pipeline *p = pipeline_open(&options);
+    hd_hash root;
+    (void)state;
+    world_open(&w, 77, HD_FORK_CANCUN);
+    assert_int_equal(hd_pipeline_load(&root, p, w.state), HD_OK);
+    for (uint32_t i = 0; i < 10; i++)
+        keep_block(&kept[i], &w, i == 4 ? 0 : 20 + 28 * i);
+    for (uint32_t i = 0; i < 10; i++) {
+        hd_pipeline_result a, b;
+        hd_msg msg = {""};
+        if (i < 3 || i == 8)
+            assert_int_equal(hd_pipeline_prepare(p, &kept[i].block), HD_OK);
+        if (i < 5 || i == 9)
+            assert_int_equal(hd_pipeline_prepare(p, &kept[HD_MIN(i + 1, 9u)].block), HD_OK);
+        if (i == 6) { /* the block is not valid until its byte is mended */
+            kept[i].raw[kept[i].off[3]] ^= 1;
+            assert_int_equal(hd_pipeline_prepare(p, &kept[i].block), HD_OK);
+            assert_int_equal(hd_pipeline_run(&a, p, &msg, &kept[i].block), HD_OK);
+            assert_true(a.refused_idx < kept[i].block.tx_cnt);
+            kept[i].raw[kept[i].off[3]] ^= 1;
+        }
+        if (i == 7) /* something else was expected */
+            assert_int_equal(hd_pipeline_prepare(p, &kept[2].block), HD_OK);
+        assert_int_equal(hd_pipeline_run(&a, p, &msg, &kept[i].block), HD_OK);
+        assert_int_equal(hd_pipeline_serial(&b, w.state, &msg, &kept[i].block, 1), HD_OK);
+        expect_same(&a, &b);
+        assert_int_equal(a.refused_idx, kept[i].block.tx_cnt);
+    }
+    hd_pipeline_close(p);
+    world_close(&w);
+}
+
 #endif

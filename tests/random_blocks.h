@@ -35,9 +35,10 @@ typedef struct {
     random_source r;
     uint64_t seed;
     uint32_t fork;
-    uint32_t pool_cnt;    /* accounts that send and are sent to */
-    uint32_t slot_cnt;    /* slots that contracts are asked to use */
-    uint32_t hot_percent; /* of choices that fall on the first of their kind */
+    uint32_t pool_cnt;     /* accounts that send and are sent to */
+    uint32_t slot_cnt;     /* slots that contracts are asked to use */
+    uint32_t hot_percent;  /* of choices that fall on the first of their kind */
+    uint32_t sums_percent; /* of calls that go to programs of sums, beside what falls on them */
     /* The caller's, instead of what the seed says; 0: the seed's. */
     uint32_t fixed_pool, fixed_slots, fixed_hot; /* fixed_hot: percent + 1 */
     uint32_t tx_cnt;
@@ -71,6 +72,9 @@ enum {
     BLOCK_KEEPER,   /* transient storage */
     BLOCK_BURNER,   /* loops slots[w0] % 256 times, then changes the slot */
     BLOCK_FORWARD,  /* delegates to the account w0, gives it the words w1, w2 and 1 */
+    BLOCK_SUMS_A,   /* random programs of sums and comparisons of slots, see block_sums */
+    BLOCK_SUMS_B,
+    BLOCK_SUMS_C,
     BLOCK_CONTRACT_CNT
 };
 
@@ -217,6 +221,183 @@ static inline void block_burner(evm_asm *a) {
     asm_op(a, HD_OP_ADD);
     block_word(a, 0);
     asm_op(a, HD_OP_SSTORE);
+}
+
+/* A slot of a program of sums: one of three, or w0's. */
+static inline void block_sum_key(evm_asm *a, uint32_t k) {
+    if (k < 3)
+        asm_push(a, k);
+    else
+        block_word(a, 0);
+}
+
+static inline void block_sum_load(evm_asm *a, uint32_t k) {
+    block_sum_key(a, k);
+    asm_op(a, HD_OP_SLOAD);
+}
+
+static inline void block_sum_store(evm_asm *a, uint32_t k) {
+    block_sum_key(a, k);
+    asm_op(a, HD_OP_SSTORE);
+}
+
+/* w1, or a small constant. */
+static inline void block_sum_amount(evm_asm *a, random_source *r) {
+    if (random_is(r, 60))
+        block_word(a, 1);
+    else
+        asm_push(a, random_below(r, 4));
+}
+
+/* slots[k] is added to or subtracted from; at times with the check that compilers put there. */
+static inline void block_sum_change(evm_asm *a, random_source *r) {
+    uint32_t k = random_below(r, 4), is_sub = random_is(r, 45);
+    block_sum_amount(a, r);
+    block_sum_load(a, k);
+    if (random_is(r, 50)) { /* amount, value -> value, result; revert where it wrapped */
+        asm_op(a, HD_OP_DUP1);
+        asm_op(a, HD_OP_DUP1 + 2);
+        asm_op(a, HD_OP_SWAP1);
+        asm_op(a, is_sub ? HD_OP_SUB : HD_OP_ADD); /* amount, value, result */
+        asm_op(a, HD_OP_DUP1);
+        asm_op(a, HD_OP_DUP1 + 2);
+        asm_op(a, is_sub ? HD_OP_LT : HD_OP_GT); /* value < result, value > result */
+        asm_op(a, HD_OP_ISZERO);
+        uint32_t at = block_jump_if(a);
+        asm_op2(a, HD_OP_REVERT, 0, 0);
+        block_land(a, at);
+        block_sum_store(a, k);
+        asm_op(a, HD_OP_POP);
+        asm_op(a, HD_OP_POP);
+    } else {
+        asm_op(a, is_sub ? HD_OP_SUB : HD_OP_ADD);
+        block_sum_store(a, k);
+    }
+}
+
+/* Compares a slot with an amount or another slot; what comes next is skipped, or all ends. */
+static inline void block_sum_compare(evm_asm *a, random_source *r) {
+    static const uint8_t ops[] = {HD_OP_LT, HD_OP_GT, HD_OP_EQ, HD_OP_SLT, HD_OP_SGT};
+    uint32_t k = random_below(r, 4), how = random_below(r, 8);
+    if (how < 5) {
+        uint32_t is_swapped = random_is(r, 50);
+        if (random_is(r, 20))
+            block_sum_load(a, random_below(r, 4));
+        else
+            block_sum_amount(a, r);
+        block_sum_load(a, k);
+        if (is_swapped)
+            asm_op(a, HD_OP_SWAP1);
+        asm_op(a, ops[how]);
+    } else {
+        block_sum_load(a, k);
+        if (how == 6)
+            asm_op(a, HD_OP_ISZERO);
+    }
+    uint32_t at = block_jump_if(a);
+    switch (random_below(r, 4)) {
+    case 0: asm_op(a, HD_OP_STOP); break;
+    case 1: asm_op2(a, HD_OP_REVERT, 0, 0); break;
+    default: block_sum_change(a, r);
+    }
+    block_land(a, at);
+}
+
+/* What else may become of a loaded word. */
+static inline void block_sum_use(evm_asm *a, random_source *r) {
+    static const uint8_t ops[] = {HD_OP_MUL, HD_OP_DIV, HD_OP_AND, HD_OP_XOR,
+                                  HD_OP_ADD, HD_OP_SUB, HD_OP_MOD, HD_OP_EXP};
+    uint32_t k = random_below(r, 4), to = random_below(r, 4);
+    switch (random_below(r, 8)) {
+    case 0: /* a plain word in its place */
+        block_sum_amount(a, r);
+        block_sum_store(a, k);
+        break;
+    case 1: /* another slot's */
+        block_sum_amount(a, r);
+        block_sum_load(a, k);
+        asm_op(a, HD_OP_ADD);
+        block_sum_store(a, to);
+        break;
+    case 2:
+        asm_push(a, 3);
+        block_sum_load(a, k);
+        asm_op(a, HD_OP_AND);
+        block_sum_load(a, to);
+        asm_op(a, ops[random_below(r, sizeof ops)]);
+        block_sum_store(a, to);
+        break;
+    case 3:
+        block_sum_load(a, k);
+        asm_push(a, 0);
+        asm_push(a, 0);
+        asm_op(a, HD_OP_LOG0 + 1);
+        break;
+    case 4: /* two loads of one slot */
+        block_sum_load(a, k);
+        block_sum_load(a, to);
+        asm_op(a, random_is(r, 50) ? HD_OP_ADD : HD_OP_SUB);
+        block_sum_store(a, k);
+        break;
+    case 5: /* kept in memory for a hash */
+        block_sum_load(a, k);
+        asm_keep(a, 0);
+        asm_op2(a, HD_OP_KECCAK256, 0, 32);
+        asm_push(a, 7);
+        asm_op(a, HD_OP_AND);
+        block_sum_store(a, to);
+        break;
+    case 6: /* and taken back: gas and refunds of a slot that was changed */
+        block_sum_change(a, r);
+        block_sum_amount(a, r);
+        block_sum_load(a, k);
+        asm_op(a, random_is(r, 50) ? HD_OP_ADD : HD_OP_SUB);
+        block_sum_store(a, k);
+        break;
+    default: /* against the slot's direction */
+        block_sum_load(a, k);
+        asm_push(a, 9);
+        asm_op(a, HD_OP_SUB);
+        block_sum_store(a, to);
+    }
+}
+
+/* A call of another program with the same words: as itself, or with this one's slots. */
+static inline void block_sum_call(evm_asm *a, random_source *r, uint32_t which) {
+    uint32_t other = BLOCK_SUMS_A + random_below(r, 3);
+    if (other <= which)
+        return;
+    asm_op3(a, HD_OP_CALLDATACOPY, 0, 0, 96);
+    asm_call(a, random_is(r, 50) ? HD_OP_CALL : HD_OP_DELEGATECALL, block_contract(other),
+             (asm_call_args){.gas = 50000, .in_sz = 96});
+    if (random_is(r, 50)) {
+        asm_op(a, HD_OP_POP);
+    } else {
+        block_sum_load(a, random_below(r, 4));
+        asm_op(a, HD_OP_ADD);
+        block_sum_store(a, random_below(r, 4));
+    }
+}
+
+/* A program of the block's own seed. */
+static inline void block_sums(evm_asm *a, uint64_t seed, uint32_t which) {
+    random_source r;
+    memset(&r, 0, sizeof r);
+    r.x = hd_mix64(seed + which);
+    a->sz = 0;
+    for (uint32_t i = 1 + random_below(&r, 5); i > 0; i--) {
+        uint32_t k = random_below(&r, 20);
+        if (k < 10)
+            block_sum_change(a, &r);
+        else if (k < 14)
+            block_sum_compare(a, &r);
+        else if (k < 17)
+            block_sum_use(a, &r);
+        else
+            block_sum_call(a, &r, which);
+    }
+    if (random_is(&r, 10))
+        asm_op2(a, HD_OP_REVERT, 0, 0);
 }
 
 static inline void block_code(evm_asm *a, uint32_t which) {
@@ -413,6 +594,8 @@ static inline hd_u256 block_arg(random_block *b, uint32_t contract, uint32_t i) 
         return hd_u256_from_u64(block_pick(b, BLOCK_CHILD_SALTS));
     if (is_flag)
         return hd_u256_from_u64(random_is(&b->r, 60) ? 0 : random_below(&b->r, 20));
+    if (i == 1 && contract >= BLOCK_SUMS_A)
+        return hd_u256_from_u64(random_below(&b->r, random_is(&b->r, 50) ? 4 : 120));
     if (i == 1 && (contract == BLOCK_TOKEN || contract == BLOCK_SEND))
         return hd_u256_from_u64(random_is(&b->r, 20) ? 0 : random_below(&b->r, 1500));
     return hd_u256_from_u64(block_pick(b, b->slot_cnt));
@@ -430,6 +613,8 @@ static inline uint64_t block_put(random_block *b, const void *p, size_t sz) {
 static inline void block_call(random_block *b, hd_tx *tx) {
     uint8_t words[96];
     uint32_t contract = random_below(&b->r, BLOCK_CONTRACT_CNT);
+    if (random_is(&b->r, b->sums_percent))
+        contract = BLOCK_SUMS_A + random_below(&b->r, 3);
     tx->to = block_contract(contract);
     if (random_is(&b->r,
                   block_is_old(b) ? 40 : 20)) /* to what may or may not be a contract by then */
@@ -719,6 +904,8 @@ static inline hd_err block_state(random_block *b) {
     for (uint32_t i = 0; err == HD_OK && i < BLOCK_CONTRACT_CNT; i++) {
         hd_address a = block_contract(i);
         block_code(&code, i);
+        if (i >= BLOCK_SUMS_A)
+            block_sums(&code, b->seed, i);
         err = hd_state_set(s, &a, 1, hd_u256_from_u64(random_below(&b->r, 3000)), code.b, code.sz);
         for (uint32_t k = 0; err == HD_OK && k < 6; k++)
             err = hd_state_set_slot(s, &a, hd_u256_from_u64(random_below(&b->r, b->slot_cnt)),
@@ -783,6 +970,7 @@ static inline hd_err random_block_make(random_block *b, block_tally *t, uint64_t
     b->hot_percent = hots[random_below(&b->r, sizeof hots / sizeof *hots)];
     b->pool_cnt = pools[random_below(&b->r, block_is_old(b) ? 3 : sizeof pools / sizeof *pools)];
     b->slot_cnt = slots[random_below(&b->r, sizeof slots / sizeof *slots)];
+    b->sums_percent = random_is(&b->r, 30) ? 0 : random_below(&b->r, 80);
     if (b->fixed_pool)
         b->pool_cnt = HD_MIN(b->fixed_pool, BLOCK_POOL_MAX);
     if (b->fixed_slots)

@@ -76,6 +76,7 @@ static inline int runner_seed(runner *run, uint64_t seed, uint32_t tx_max) {
         run->stats.chunk_tx_cnt += stats.chunk_tx_cnt;
         run->stats.rerun_cnt += stats.rerun_cnt;
         run->stats.serial_cnt += stats.serial_cnt;
+        run->stats.sum_cnt += stats.sum_cnt;
         run->stats.round_cnt += stats.round_cnt;
         run->stats.device_round_cnt += stats.device_round_cnt;
         run->stats.device_lost_cnt += stats.device_lost_cnt;
@@ -102,11 +103,12 @@ static inline void tally_print(const runner *run) {
            (unsigned long long)t->log_cnt, (unsigned long long)t->created_cnt,
            (unsigned long long)t->deleted_cnt, (unsigned long long)t->code_cnt);
     printf(
-        "in %u ways: %llu ran at once, of which %llu ran again; %llu alone; %llu rounds, %llu of "
-        "them a device's; %llu chunks that a device failed at\n",
+        "in %u ways: %llu ran at once, of which %llu ran again, and left %llu slots as sums; %llu "
+        "alone; %llu rounds, %llu of them a device's; %llu chunks that a device failed at\n",
         run->way_cnt, (unsigned long long)run->stats.chunk_tx_cnt,
-        (unsigned long long)run->stats.rerun_cnt, (unsigned long long)run->stats.serial_cnt,
-        (unsigned long long)run->stats.round_cnt, (unsigned long long)run->stats.device_round_cnt,
+        (unsigned long long)run->stats.rerun_cnt, (unsigned long long)run->stats.sum_cnt,
+        (unsigned long long)run->stats.serial_cnt, (unsigned long long)run->stats.round_cnt,
+        (unsigned long long)run->stats.device_round_cnt,
         (unsigned long long)run->stats.device_lost_cnt);
 }
 

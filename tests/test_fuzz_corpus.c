@@ -76,6 +76,11 @@ static void fuzz_corpus_of_json_holds(void **state) {
     run_corpus(hd_fuzz_json, "json");
 }
 
+static void fuzz_corpus_of_proof_holds(void **state) {
+    (void)state;
+    run_corpus(hd_fuzz_proof, "proof");
+}
+
 static void fuzz_corpus_of_t8n_holds(void **state) {
     (void)state;
     run_corpus(hd_fuzz_t8n, "t8n");
@@ -113,6 +118,7 @@ int main(void) {
         cmocka_unit_test(fuzz_corpus_of_tx_holds),
         cmocka_unit_test(fuzz_corpus_of_block_holds),
         cmocka_unit_test(fuzz_corpus_of_json_holds),
+        cmocka_unit_test(fuzz_corpus_of_proof_holds),
         cmocka_unit_test(fuzz_corpus_of_t8n_holds),
         cmocka_unit_test(fuzz_corpus_of_http_holds),
         cmocka_unit_test(fuzz_corpus_of_precompile_holds),

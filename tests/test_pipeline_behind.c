@@ -57,6 +57,15 @@ static hd_err fail_wait(void *f) {
     FAIL(f);
     return E(f)->wait(C(f));
 }
+static void fail_select_stream(void *f, uint32_t which) { E(f)->select_stream(C(f), which); }
+static hd_err fail_mark(void *f, uint32_t idx) {
+    FAIL(f);
+    return E(f)->mark(C(f), idx);
+}
+static hd_err fail_meet(void *f, uint32_t idx) {
+    FAIL(f);
+    return E(f)->meet(C(f), idx);
+}
 static hd_err fail_pin(void *f, void **out, size_t sz) {
     FAIL(f);
     return E(f)->pin(C(f), out, sz);
@@ -125,6 +134,9 @@ static const hd_pipe_engine failing_engine = {.close = fail_close,
                                               .move = fail_move,
                                               .zero = fail_zero,
                                               .wait = fail_wait,
+                                              .select_stream = fail_select_stream,
+                                              .mark = fail_mark,
+                                              .meet = fail_meet,
                                               .pin = fail_pin,
                                               .unpin = fail_unpin,
                                               .run = fail_run,

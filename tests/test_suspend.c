@@ -195,8 +195,8 @@ static uint32_t drive_lane(hd_results *out, drive_tally *tally, test_lane *t, co
         out->receipts = malloc(sizeof *out->receipts);
     assert_non_null(out->receipts);
     memset(out->receipts, 0, sizeof *out->receipts);
-    lane_export(out->receipts, out->accounts, out->reads, out->slots, out->logs, out->bytes, &vm,
-                d->batch->flags);
+    lane_export(out->receipts, out->accounts, out->reads, out->slots, out->slot_reads, out->logs,
+                out->bytes, &vm, d->batch->flags);
     assert_int_equal(out->receipts->account_cnt, c.account_cnt);
     assert_int_equal(out->receipts->slot_cnt, c.slot_cnt);
     assert_int_equal(out->receipts->log_cnt, c.log_cnt);

@@ -286,6 +286,10 @@ int hd_json_next(hd_json_iter *iter) {
 /* --- typed readers */
 
 hd_err hd_json_str(const char **out, size_t *out_sz, hd_msg *msg, hd_json val) {
+    /* Set in any case: callers that are inlined show gcc no way in which they are not. */
+    *out = "";
+    if (out_sz)
+        *out_sz = 0;
     if (!hd_json_is_string(val))
         return hd_json_fail(msg, val, "a string is expected, not %s", kind_name(val));
     *out = json_object_get_string(val.obj);
@@ -378,6 +382,33 @@ hd_err hd_json_bytes(hd_buf *out, hd_msg *msg, hd_json val) {
                             reason, text);
     out->sz += got_sz;
     return HD_OK;
+}
+
+hd_err hd_json_key_address(hd_address *out, hd_msg *msg, hd_json place, const char *text,
+                           size_t sz) {
+    size_t out_sz = 0;
+    const char *reason = NULL;
+    if (sz >= 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
+        text += 2;
+        sz -= 2;
+    }
+    if (sz != 2 * sizeof out->b ||
+        hd_hex_decode(out->b, sizeof out->b, &out_sz, &reason, text, sz) != HD_OK)
+        return hd_json_fail(msg, place,
+                            "an address of 40 hexadecimal digits is expected, not "
+                            "\"%.60s\"",
+                            text);
+    return HD_OK;
+}
+
+hd_err hd_json_key_num(hd_hash *out, hd_msg *msg, hd_json place, const char *key) {
+    size_t sz = strlen(key);
+    const char *reason = "no digit";
+    int is_hex = sz > 2 && key[0] == '0' && (key[1] == 'x' || key[1] == 'X');
+    hd_err err = is_hex ? hd_hex_parse_num(out->b, sizeof out->b, &reason, key, sz)
+                        : hd_dec_parse_num(out->b, sizeof out->b, &reason, key, sz);
+    return err == HD_OK ? HD_OK
+                        : hd_json_fail(msg, place, "\"%.80s\" is no number: %s", key, reason);
 }
 
 hd_err hd_json_get_str(const char **out, size_t *out_sz, hd_msg *msg, hd_json obj,

@@ -58,7 +58,7 @@ typedef struct {
 hd_json_iter hd_json_begin(hd_json obj);
 int hd_json_next(hd_json_iter *iter);
 
-/* Typed readers. HD_ERR_FORMAT with a message when val is something else. */
+/* Typed readers. HD_ERR_FORMAT with a message when val is something else; a string is then "". */
 hd_err hd_json_str(const char **out, size_t *out_sz, hd_msg *msg,
                    hd_json val); /* out_sz may be NULL */
 hd_err hd_json_bool(uint32_t *out, hd_msg *msg, hd_json val);
@@ -79,6 +79,12 @@ hd_err hd_json_get_num(hd_hash *out, hd_msg *msg, hd_json obj, const char *key);
 hd_err hd_json_get_hash(hd_hash *out, hd_msg *msg, hd_json obj, const char *key);
 hd_err hd_json_get_address(hd_address *out, hd_msg *msg, hd_json obj, const char *key);
 hd_err hd_json_get_bytes(hd_buf *out, hd_msg *msg, hd_json obj, const char *key);
+
+/* Keys of objects, and texts that are read as leniently; place is where messages say it stands.
+   An address may lack its "0x"; a number is decimal, or hexadecimal with "0x" or "0X". */
+hd_err hd_json_key_address(hd_address *out, hd_msg *msg, hd_json place, const char *text,
+                           size_t sz);
+hd_err hd_json_key_num(hd_hash *out, hd_msg *msg, hd_json place, const char *key);
 
 /* hd_json_fail writes "FILE: PLACE: TEXT" for a caller's own check of val, and returns
    HD_ERR_FORMAT, so that `return hd_json_fail(msg, val, "more than %u forks", max);` reads well. */

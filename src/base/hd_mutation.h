@@ -41,6 +41,13 @@
 #define HD_MUTATION_SAW_ENOUGH 23   /* exec/hd_binding_plain.c: that a balance sufficed, or not */
 #define HD_MUTATION_WRAP 24 /* exec/hd_binding_plain.c: that bounds are void where sums wrap */
 
+/* What tagged runs do not note of slots, and what is not compared. */
+#define HD_MUTATION_TAG_LO 25       /* exec/hd_version_index.c: that a slot held enough */
+#define HD_MUTATION_TAG_HI 26       /* exec/hd_version_index.c: that a slot held little enough */
+#define HD_MUTATION_TAG_GAS 27      /* exec/hd_binding_tagged.c: what SSTORE's gas rule compares */
+#define HD_MUTATION_TAG_PIN 28      /* exec/hd_binding_tagged.c: what an instruction consumes */
+#define HD_MUTATION_TAG_REVERTED 29 /* exec/hd_binding_tagged.c: whether a slot is a sum again */
+
 /* 1 unless the build leaves the rule out. */
 #define HD_KEEPS(kind) (HD_MUTATION != (kind))
 

@@ -21,6 +21,7 @@ static const struct {
     {"ether", HD_WORKLOAD_ETHER, 47620, 0, 0, 0},
     {"erc20", HD_WORKLOAD_ERC20, 37123, 0, 0, 0},
     {"swap", HD_WORKLOAD_SWAP, 0, 0, 0, 4},
+    {"swap-pools", HD_WORKLOAD_SWAP, 0, 0, 0, 512},
     {"swap-disjoint", HD_WORKLOAD_SWAP, 0, 0, 0, 1},
     {"ether-hot", HD_WORKLOAD_ETHER, 47620, 30, 0, 0},
     {"erc20-hot", HD_WORKLOAD_ERC20, 37123, 30, 0, 0},
@@ -59,44 +60,52 @@ static void put_row(const bench *b, const char *how, uint32_t backend, uint32_t 
     hd_bench_put(b->o, &row);
 }
 
+/* One way of running. */
+typedef struct {
+    const char *name;
+    uint32_t backend, threads;
+    int is_serial; /* sets what the others are compared with */
+    int is_forced; /* in chunks even where serial execution would be chosen */
+} way;
+
 /* Runs the block on a copy of the first state. */
 static hd_err run_once(hd_ordered_stats *stats, hd_state *copy, hd_exec *x, const bench *b,
-                       uint32_t chunk_cnt) {
+                       const way *w) {
     hd_sequence seq;
     hd_workload_sequence(&seq, &b->w);
-    seq.chunk_cnt = chunk_cnt;
+    seq.chunk_cnt = w->is_serial ? 1 : 0;
+    seq.flags |= w->is_forced ? HD_ORDERED_NEVER_SERIAL : 0;
     hd_err err = hd_state_copy(copy, b->w.state);
     return err == HD_OK ? hd_exec_ordered(x, copy, &seq, stats) : err;
 }
 
-/* One way of running: chunk_cnt 1 is serial, which sets what the others are compared with. */
-static hd_err run_way(hd_msg *msg, bench *b, const char *how, uint32_t backend, uint32_t threads,
-                      uint32_t chunk_cnt) {
+static hd_err run_way(hd_msg *msg, bench *b, const way *w) {
     hd_ordered_stats stats;
     hd_hash root;
     hd_exec *x = NULL;
-    hd_exec_options options = {.backend = backend, .threads = threads};
+    hd_exec_options options = {.backend = w->backend, .threads = w->threads};
     hd_state *copy = hd_state_new();
     hd_err err = copy ? hd_exec_open(&x, &options) : HD_ERR_NOMEM;
     if (err == HD_OK)
-        err = run_once(&stats, copy, x, b, chunk_cnt);
+        err = run_once(&stats, copy, x, b, w);
     if (err == HD_OK)
         err = hd_state_root(&root, copy);
     if (err == HD_OK && stats.failed_cnt + stats.refused_cnt)
-        err = wrong(msg, b, how, "not every transaction succeeded");
-    if (err == HD_OK && chunk_cnt == 1) {
+        err = wrong(msg, b, w->name, "not every transaction succeeded");
+    if (err == HD_OK && w->is_serial) {
         b->root = root;
         b->gas = stats.gas_used;
     } else if (err == HD_OK &&
                (memcmp(&root, &b->root, sizeof root) != 0 || stats.gas_used != b->gas)) {
-        err = wrong(msg, b, how, "the state root is not that of serial execution");
+        err = wrong(msg, b, w->name, "the state root is not that of serial execution");
     }
     for (uint64_t i = 0; err == HD_OK && i < b->o->repeat_cnt; i++) {
-        err = run_once(&stats, copy, x, b, chunk_cnt);
+        err = run_once(&stats, copy, x, b, w);
         b->samples[i] = (hd_bench_sample){stats.total_ns, stats.kernel_ns};
     }
     if (err == HD_OK)
-        put_row(b, how, hd_exec_backend(x), hd_exec_backend(x) == HD_BACKEND_CUDA ? 0 : threads, 1);
+        put_row(b, w->name, hd_exec_backend(x),
+                hd_exec_backend(x) == HD_BACKEND_CUDA ? 0 : w->threads, 1);
     hd_exec_close(x);
     hd_state_free(copy);
     return err;
@@ -191,6 +200,7 @@ static hd_err block_tx_cnt(uint32_t *out, const hd_bench_options *o, hd_workload
     bench probe = {.o = o};
     hd_exec *x = NULL;
     hd_exec_options host = {.backend = HD_BACKEND_HOST, .threads = 1};
+    const way serial = {.is_serial = 1};
     *out = o->tx_cnt ? (uint32_t)o->tx_cnt : wanted_cnt;
     if (*out)
         return HD_OK;
@@ -200,7 +210,7 @@ static hd_err block_tx_cnt(uint32_t *out, const hd_bench_options *o, hd_workload
     if (err == HD_OK)
         err = hd_exec_open(&x, &host);
     if (err == HD_OK)
-        err = run_once(&stats, copy, x, &probe, 1);
+        err = run_once(&stats, copy, x, &probe, &serial);
     if (err == HD_OK)
         *out = (uint32_t)(BLOCK_GAS * PROBE_CNT / HD_MAX(stats.gas_used, 1u)) + 1;
     hd_exec_close(x);
@@ -222,13 +232,15 @@ static hd_err run_case(hd_msg *msg, const hd_bench_options *o, size_t idx) {
     b.samples = calloc(o->repeat_cnt, sizeof *b.samples);
     if (err == HD_OK)
         err = b.samples ? hd_workload_open(&b.w, &w) : HD_ERR_NOMEM;
-    if (err == HD_OK)
-        err = run_way(msg, &b, "serial", HD_BACKEND_HOST, 1, 1);
-    if (err == HD_OK)
-        err = run_way(msg, &b, "parallel", HD_BACKEND_HOST, 1, 0);
-    if (err == HD_OK && (threads > 1 || o->backend == HD_BACKEND_CUDA))
-        err = run_way(msg, &b, "parallel",
-                      o->backend == HD_BACKEND_AUTO ? HD_BACKEND_HOST : o->backend, threads, 0);
+    const way ways[] = {
+        {"serial", HD_BACKEND_HOST, 1, 1, 0},
+        {"parallel", HD_BACKEND_HOST, 1, 0, 0},
+        {"chunks", HD_BACKEND_HOST, 1, 0, 1},
+        {"parallel", o->backend == HD_BACKEND_AUTO ? HD_BACKEND_HOST : o->backend, threads, 0, 0},
+    };
+    uint32_t way_cnt = threads > 1 || o->backend == HD_BACKEND_CUDA ? 4 : 3;
+    for (uint32_t i = 0; err == HD_OK && i < way_cnt; i++)
+        err = run_way(msg, &b, &ways[i]);
     if (err == HD_OK && threads > 1 && o->backend != HD_BACKEND_CUDA)
         err = run_copies(msg, &b, threads);
     if (err != HD_OK && !msg->text[0])

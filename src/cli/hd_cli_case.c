@@ -1,4 +1,4 @@
-/* hd_cli_case.c - the whole of a test command whose files hold named cases and nothing else. */
+/* hd_cli_case.c - what test commands share. */
 #include "cli/hd_cli_case.h"
 
 #include <stdio.h>
@@ -96,4 +96,42 @@ int hd_cli_case_main(const hd_cli_spec *spec, int argc, char **argv, hd_cli_case
     }
     free(paths);
     return status;
+}
+
+/* ---- test commands with options of their own ---- */
+
+int hd_cli_suite_files(hd_file_list *out, const hd_cli *cli, char **paths, size_t path_cnt) {
+    if (path_cnt == 0)
+        return hd_cli_wrong(cli, "a file or folder is expected");
+    return hd_cli_walk(out, cli->spec->command, paths, path_cnt);
+}
+
+hd_exec *hd_cli_suite_device(const char *command) {
+    const hd_exec_options options = {HD_BACKEND_CUDA, 0, NULL, NULL};
+    hd_exec *device = NULL;
+    hd_err err = hd_exec_open(&device, &options);
+    if (err == HD_OK)
+        return device;
+    if (command)
+        fprintf(stderr, "heddle %s: --backend cuda: %s\n", command,
+                err == HD_ERR_ABSENT ? "no usable device, or built without CUDA"
+                                     : hd_err_name(err));
+    return NULL;
+}
+
+int hd_cli_suite_fail(const char *command, hd_err err) {
+    fprintf(stderr, "heddle %s: %s\n", command, hd_err_name(err));
+    return HD_EXIT_USAGE;
+}
+
+int hd_cli_suite_run(const hd_cli_suite *suite, hd_cli_fn *fn, void *ctx) {
+    char what[64];
+    snprintf(what, sizeof what, "%s files", suite->command);
+    hd_cli_report_begin(suite->report);
+    hd_cli_report_parts(suite->report, suite->parts, suite->part_cnt);
+    hd_progress_init(suite->progress, what, suite->file_cnt);
+    hd_err err = hd_cli_parallel(suite->thread_cnt, suite->part_cnt, fn, ctx);
+    hd_progress_end(suite->progress);
+    int status = hd_cli_report_end(suite->report, suite->command);
+    return err == HD_OK ? status : hd_cli_suite_fail(suite->command, err);
 }

@@ -18,6 +18,7 @@
     X("precompiletest", hd_cmd_precompiletest, "run go-ethereum's precompile vectors") \
     X("import", hd_cmd_import, "import a chain of blocks into a store") \
     X("export", hd_cmd_export, "export a store's blocks or a snapshot of its state") \
+    X("proof", hd_cmd_proof, "prove accounts and slots of a store, or check a proof") \
     X("replay", hd_cmd_replay, "execute main network blocks with the state before them") \
     X("witness", hd_cmd_witness, "write the state that blocks look at, and prove it enough") \
     X("bench", hd_cmd_bench, "measure executions a second on each backend") \

@@ -10,6 +10,7 @@
 #include "base/hd_log.h"
 #include "base/hd_threads.h"
 #include "cli/hd_cli.h"
+#include "cli/hd_cli_case.h"
 #include "cli/hd_cmd.h"
 #include "cli/hd_expect.h"
 #include "exec/hd_chain.h"
@@ -336,32 +337,19 @@ static void close_suite(suite *su) {
 }
 
 static int run_suite(suite *su, uint32_t thread_cnt) {
-    int status = HD_EXIT_USAGE;
-    hd_err err = HD_OK;
-    if (su->backend == HD_BACKEND_CUDA) {
-        hd_exec_options options = {HD_BACKEND_CUDA, 0, NULL, NULL};
-        err = hd_exec_open(&su->device, &options);
-        if (err != HD_OK) {
-            su->device = NULL;
-            fprintf(stderr, "heddle blocktest: --backend cuda: %s\n",
-                    err == HD_ERR_ABSENT ? "no usable device, or built without CUDA"
-                                         : hd_err_name(err));
-            return HD_EXIT_USAGE;
-        }
-    }
-    err = open_workers(su, thread_cnt);
-    if (err == HD_OK) {
-        hd_cli_report_begin(&su->report);
-        hd_cli_report_parts(&su->report, su->parts, su->files.path_cnt);
-        hd_progress_init(&su->progress, "blocktest files", su->files.path_cnt);
-        err = hd_cli_parallel(thread_cnt, su->files.path_cnt, run_one, su);
-        hd_progress_end(&su->progress);
-        status = hd_cli_report_end(&su->report, "blocktest");
-    }
-    if (err == HD_OK)
-        return status;
-    fprintf(stderr, "heddle blocktest: %s\n", hd_err_name(err));
-    return HD_EXIT_USAGE;
+    if (su->backend == HD_BACKEND_CUDA && !(su->device = hd_cli_suite_device("blocktest")))
+        return HD_EXIT_USAGE;
+    hd_err err = open_workers(su, thread_cnt);
+    if (err != HD_OK)
+        return hd_cli_suite_fail("blocktest", err);
+    const hd_cli_suite run = {.command = "blocktest",
+                              .report = &su->report,
+                              .progress = &su->progress,
+                              .parts = su->parts,
+                              .part_cnt = su->files.path_cnt,
+                              .file_cnt = su->files.path_cnt,
+                              .thread_cnt = thread_cnt};
+    return hd_cli_suite_run(&run, run_one, su);
 }
 
 enum { OPT_FORK = 1, OPT_BACKEND, OPT_THREADS, OPT_SERIAL, OPT_NAME };
@@ -408,9 +396,7 @@ int hd_cmd_blocktest(int argc, char **argv) {
         if (!is_good)
             return HD_EXIT_USAGE;
     }
-    if (path_cnt == 0)
-        return hd_cli_wrong(&cli, "a file or folder is expected");
-    if (hd_cli_walk(&su.files, "blocktest", argv, path_cnt) != HD_EXIT_OK)
+    if (hd_cli_suite_files(&su.files, &cli, argv, path_cnt) != HD_EXIT_OK)
         return HD_EXIT_USAGE;
     pthread_mutex_init(&su.device_mutex, NULL);
     int status = run_suite(&su, thread_cnt ? (uint32_t)thread_cnt : hd_cpu_cnt());

@@ -22,7 +22,7 @@ enum {
 static const hd_cli_option options[] = {
     HD_REPLAY_OPTIONS,
     {"--repeat", "COUNT", "execute each block so often; the median counts (1)", OPTION_REPEAT},
-    {"--explain", NULL, "print rounds, re-executions and where time went", OPTION_EXPLAIN},
+    {"--explain", NULL, "print rounds, re-executions, chains and where time went", OPTION_EXPLAIN},
     {"--csv", "FILE", "append a row a block and one for all to FILE", OPTION_CSV},
     {"--json", NULL, "print a JSON array instead of lines", OPTION_JSON},
 };
@@ -102,14 +102,18 @@ static void put_line(const session *s, int is_ok, const char *why, uint64_t ns) 
 static void explain(const session *s) {
     const hd_block_result *r = &s->block.result;
     const hd_ordered_stats *t = &r->stats;
-    printf("    %" PRIu64 " rounds over %" PRIu64 " transactions, %" PRIu64 " ran again, %" PRIu64
-           " ran alone, %" PRIu64 " failed; longest chain %" PRIu64 "\n"
+    printf("    %" PRIu64 " rounds over %" PRIu64 " transactions in %" PRIu64 " chunks, %" PRIu64
+           " ran again, %" PRIu64 " ran alone, %" PRIu64 " failed\n"
+           "    %" PRIu64 " chains beside each other, %" PRIu64
+           " transactions in them; the longest chain met %" PRIu64 "\n"
            "    senders %.3f ms; first rounds %.3f ms (kernels %.3f ms), indexing and validation "
-           "%.3f ms, later rounds %.3f ms, commit %.3f ms; alone and in order %.3f ms;\n"
+           "%.3f ms, later rounds %.3f ms, chains %.3f ms, commit %.3f ms; alone and in order "
+           "%.3f ms;\n"
            "    transactions %.3f ms, block %.3f ms; receipts and roots %.3f ms\n",
-           t->round_cnt, t->chunk_tx_cnt, t->rerun_cnt, t->serial_cnt, t->failed_cnt, t->chain_cnt,
-           (double)r->recover_ns / 1e6, (double)t->chunk_ns / 1e6, (double)t->kernel_ns / 1e6,
-           (double)t->index_ns / 1e6, (double)t->again_ns / 1e6, (double)t->commit_ns / 1e6,
+           t->round_cnt, t->chunk_tx_cnt, t->chunk_cnt, t->rerun_cnt, t->serial_cnt, t->failed_cnt,
+           t->lane_chain_cnt, t->lane_tx_cnt, t->chain_cnt, (double)r->recover_ns / 1e6,
+           (double)t->chunk_ns / 1e6, (double)t->kernel_ns / 1e6, (double)t->index_ns / 1e6,
+           (double)t->again_ns / 1e6, (double)t->lane_ns / 1e6, (double)t->commit_ns / 1e6,
            (double)t->rerun_ns / 1e6, (double)t->total_ns / 1e6, (double)r->exec_ns / 1e6,
            (double)r->root_ns / 1e6);
 }

@@ -234,7 +234,7 @@ static int run_job(job *j) {
     hd_world world;
     hd_batch batch;
     hd_buf out = {0};
-    hd_trace_file trace = {stderr, {0}, 0};
+    hd_trace_file trace = {.file = stderr};
     uint64_t median_ns = 0, fastest_ns = 0;
     int status = HD_EXIT_USAGE;
     memset(&res, 0, sizeof res);

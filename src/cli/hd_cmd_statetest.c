@@ -9,6 +9,7 @@
 #include "base/hd_log.h"
 #include "base/hd_threads.h"
 #include "cli/hd_cli.h"
+#include "cli/hd_cli_case.h"
 #include "cli/hd_cmd.h"
 #include "cli/hd_expect.h"
 #include "cli/hd_results_diff.h"
@@ -111,7 +112,7 @@ static hd_err run_from(suite *su, worker *w, size_t first) {
         hd_err err = HD_OK;
         make_batch(&batch, su, w, first, cnt);
         if (su->is_traced) {
-            hd_trace_file trace = {stderr, {0}, 0};
+            hd_trace_file trace = {.file = stderr};
             err = hd_exec_trace(w->exec, &w->results, &batch, hd_trace_to_file, &trace);
             if (err == HD_OK && !trace.line.err) {
                 hd_buf_clear(&trace.line);
@@ -374,43 +375,30 @@ static void close_suite(suite *su) {
 }
 
 static int run_suite(suite *su, uint32_t thread_cnt) {
-    int status = HD_EXIT_USAGE;
     int is_cuda_named = su->backend == HD_BACKEND_CUDA || su->backend == HD_CLI_BACKEND_BOTH;
     uint64_t sz = 0;
-    hd_err err = HD_OK;
     for (size_t i = 0; su->backend == HD_BACKEND_AUTO && i < su->files.path_cnt; i++)
         sz += file_sz(su->files.paths[i]);
     if (is_cuda_named || sz >= AUTO_CUDA_SZ) {
-        hd_exec_options options = {HD_BACKEND_CUDA, 0, NULL, NULL};
-        err = hd_exec_open(&su->device, &options);
-        if (err != HD_OK) {
-            su->device = NULL;
-            if (is_cuda_named) {
-                fprintf(stderr, "heddle statetest: --backend cuda: %s\n",
-                        err == HD_ERR_ABSENT ? "no usable device, or built without CUDA"
-                                             : hd_err_name(err));
-                return HD_EXIT_USAGE;
-            }
-            err = HD_OK;
-        }
+        su->device = hd_cli_suite_device(is_cuda_named ? "statetest" : NULL);
+        if (!su->device && is_cuda_named)
+            return HD_EXIT_USAGE;
     }
     int needs_host = !su->device || su->backend == HD_CLI_BACKEND_BOTH;
     su->batch_cnt = su->is_traced ? 1 : su->device ? BATCH_CNT_CUDA : BATCH_CNT_HOST;
-    err = make_chunks(su, su->device ? CHUNK_SZ_CUDA : CHUNK_SZ_HOST);
+    hd_err err = make_chunks(su, su->device ? CHUNK_SZ_CUDA : CHUNK_SZ_HOST);
     if (err == HD_OK)
         err = open_workers(su, thread_cnt, needs_host);
-    if (err == HD_OK) {
-        hd_cli_report_begin(&su->report);
-        hd_cli_report_parts(&su->report, su->parts, su->chunk_cnt);
-        hd_progress_init(&su->progress, "statetest files", su->files.path_cnt);
-        err = hd_cli_parallel(thread_cnt, su->chunk_cnt, run_one, su);
-        hd_progress_end(&su->progress);
-        status = hd_cli_report_end(&su->report, "statetest");
-    }
-    if (err == HD_OK)
-        return status;
-    fprintf(stderr, "heddle statetest: %s\n", hd_err_name(err));
-    return HD_EXIT_USAGE;
+    if (err != HD_OK)
+        return hd_cli_suite_fail("statetest", err);
+    const hd_cli_suite run = {.command = "statetest",
+                              .report = &su->report,
+                              .progress = &su->progress,
+                              .parts = su->parts,
+                              .part_cnt = su->chunk_cnt,
+                              .file_cnt = su->files.path_cnt,
+                              .thread_cnt = thread_cnt};
+    return hd_cli_suite_run(&run, run_one, su);
 }
 
 enum { OPT_FORK = 1, OPT_BACKEND, OPT_TRACE, OPT_THREADS, OPT_SAMPLE, OPT_NAME, OPT_WORK };
@@ -465,15 +453,13 @@ int hd_cmd_statetest(int argc, char **argv) {
         if (!is_good)
             return HD_EXIT_USAGE;
     }
-    if (path_cnt == 0)
-        return hd_cli_wrong(&cli, "a file or folder is expected");
     if (su.is_traced && su.backend != HD_BACKEND_AUTO && su.backend != HD_BACKEND_HOST)
         return hd_cli_wrong(&cli, "--trace goes with --backend host only");
     if (su.is_traced) {
         su.backend = HD_BACKEND_HOST;
         thread_cnt = 1;
     }
-    if (hd_cli_walk(&su.files, "statetest", argv, path_cnt) != HD_EXIT_OK)
+    if (hd_cli_suite_files(&su.files, &cli, argv, path_cnt) != HD_EXIT_OK)
         return HD_EXIT_USAGE;
     pthread_mutex_init(&su.device_mutex, NULL);
     int status = run_suite(&su, thread_cnt ? (uint32_t)thread_cnt : hd_cpu_cnt());

@@ -30,7 +30,9 @@ enum {
     OPT_TRACE_MEMORY,
     OPT_TRACE_NO_MEMORY,
     OPT_TRACE_NO_STACK,
+    OPT_TRACE_RETURN_DATA,
     OPT_TRACE_NO_RETURN_DATA,
+    OPT_TRACE_FRAMES,
     OPT_VERBOSITY,
 };
 
@@ -53,9 +55,11 @@ static const hd_cli_option options[] = {
     {"--trace", NULL, "write trace-N-HASH.jsonl into the output folder", OPT_TRACE},
     {"--trace.memory", NULL, "traces hold the contents of memory", OPT_TRACE_MEMORY},
     {"--trace.nomemory", NULL, "traces hold no memory (the default)", OPT_TRACE_NO_MEMORY},
-    {"--trace.nostack", NULL, "traces hold no stack", OPT_TRACE_NO_STACK},
-    {"--trace.noreturndata", NULL, "traces hold no return data (always so)",
+    {"--trace.nostack", NULL, "traces hold no stack (it is null)", OPT_TRACE_NO_STACK},
+    {"--trace.returndata", NULL, "traces hold what the last call returned", OPT_TRACE_RETURN_DATA},
+    {"--trace.noreturndata", NULL, "traces hold no return data (the default)",
      OPT_TRACE_NO_RETURN_DATA},
+    {"--trace.callframes", NULL, "traces say where each call begins and ends", OPT_TRACE_FRAMES},
     {"--verbosity", "N", "accepted for compatibility, without effect", OPT_VERBOSITY},
 };
 
@@ -66,7 +70,14 @@ static const hd_cli_spec spec = {
         "Applies a block's transactions to accounts, as go-ethereum's evm t8n does. Exit status: "
         "0,\n"
         "2 execution failed or unknown option, 3 configuration, 4 missing block hash, 10 JSON,\n"
-        "11 input or output.",
+        "11 input or output.\n"
+        "--trace.callframes adds a line where a call, creation or selfdestruct begins, "
+        "precompiles\n"
+        "and those that cannot begin included: {\"from\",\"to\",\"gas\",\"value\",\"type\"}, with "
+        "\"input\"\n"
+        "under --trace.memory and a null value for STATICCALL, and "
+        "{\"output\",\"gasUsed\",\"error\"}\n"
+        "where it ends.",
     .example = "heddle t8n --input.alloc alloc.json --input.env env.json --input.txs txs.json"
                " --state.fork Cancun --output.result stdout --output.alloc stdout",
     .options = options,
@@ -286,6 +297,9 @@ static int set_option(arguments *args, const hd_cli *cli, int id) {
     case OPT_TRACE_MEMORY: args->trace_flags |= HD_TRACE_MEMORY; return 1;
     case OPT_TRACE_NO_MEMORY: args->trace_flags &= ~HD_TRACE_MEMORY; return 1;
     case OPT_TRACE_NO_STACK: args->trace_flags |= HD_TRACE_NO_STACK; return 1;
+    case OPT_TRACE_RETURN_DATA: args->trace_flags |= HD_TRACE_RETURN_DATA; return 1;
+    case OPT_TRACE_NO_RETURN_DATA: args->trace_flags &= ~HD_TRACE_RETURN_DATA; return 1;
+    case OPT_TRACE_FRAMES: args->trace_flags |= HD_TRACE_FRAMES; return 1;
     default: return 1;
     }
 }

@@ -14,6 +14,7 @@
 #include "base/hd_log.h"
 #include "base/hd_threads.h"
 #include "cli/hd_cli.h"
+#include "cli/hd_cli_case.h"
 #include "cli/hd_cmd.h"
 #include "cli/hd_state_json.h"
 #include "cli/hd_trace_json.h"
@@ -481,7 +482,6 @@ int hd_cmd_tracetest(int argc, char **argv) {
     suite su;
     uint64_t thread_cnt = 0;
     size_t path_cnt = 0;
-    int status = HD_EXIT_USAGE;
     memset(&su, 0, sizeof su);
     su.fork = HD_FORK_CNT;
     su.backend = HD_BACKEND_HOST;
@@ -500,9 +500,7 @@ int hd_cmd_tracetest(int argc, char **argv) {
         if (!is_good)
             return HD_EXIT_USAGE;
     }
-    if (path_cnt == 0)
-        return hd_cli_wrong(&cli, "a file or folder is expected");
-    if (hd_cli_walk(&su.files, "tracetest", argv, path_cnt) != HD_EXIT_OK)
+    if (hd_cli_suite_files(&su.files, &cli, argv, path_cnt) != HD_EXIT_OK)
         return HD_EXIT_USAGE;
     if (su.backend == HD_BACKEND_AUTO)
         su.backend = HD_BACKEND_HOST;
@@ -511,18 +509,15 @@ int hd_cmd_tracetest(int argc, char **argv) {
     else if (!thread_cnt)
         thread_cnt = hd_cpu_cnt();
     hd_err err = open_suite(&su, (uint32_t)thread_cnt);
-    if (err == HD_OK) {
-        hd_cli_report_begin(&su.report);
-        hd_cli_report_parts(&su.report, su.parts, su.files.path_cnt);
-        hd_progress_init(&su.progress, "tracetest files", su.files.path_cnt);
-        err = hd_cli_parallel((uint32_t)thread_cnt, su.files.path_cnt, run_file, &su);
-        hd_progress_end(&su.progress);
-        status = hd_cli_report_end(&su.report, "tracetest");
-    }
-    if (err != HD_OK) {
-        fprintf(stderr, "heddle tracetest: %s\n", hd_err_name(err));
-        status = HD_EXIT_USAGE;
-    }
+    const hd_cli_suite run = {.command = "tracetest",
+                              .report = &su.report,
+                              .progress = &su.progress,
+                              .parts = su.parts,
+                              .part_cnt = su.files.path_cnt,
+                              .file_cnt = su.files.path_cnt,
+                              .thread_cnt = (uint32_t)thread_cnt};
+    int status =
+        err == HD_OK ? hd_cli_suite_run(&run, run_file, &su) : hd_cli_suite_fail("tracetest", err);
     close_suite(&su);
     return status;
 }

@@ -188,8 +188,7 @@ static int run_one(hd_t8n_run_state *r, const hd_tx *tx, const hd_env *env, cons
                       .world_cnt = 1,
                       .env_cnt = 1,
                       .tx_cnt = 1,
-                      .flags =
-                          r->options->trace_flags & HD_TRACE_MEMORY ? HD_BATCH_TRACE_MEMORY : 0,
+                      .flags = trace ? hd_trace_batch_flags(trace->flags) : 0,
                       .blockhash = get_block_hash,
                       .blockhash_ctx = r};
     hd_err err = trace
@@ -371,7 +370,7 @@ static int open_trace(hd_t8n_run_state *r, hd_trace_file *trace, const hd_hash *
     hd_buf_append_hex(&path, hash->b, sizeof hash->b);
     hd_buf_append_str(&path, ".jsonl");
     trace->file = path.err == HD_OK ? fopen(hd_buf_str(&path), "w") : NULL;
-    trace->flags = r->options->trace_flags;
+    trace->flags = r->options->trace_flags | HD_TRACE_END;
     int status = HD_T8N_OK;
     if (!trace->file)
         status = FAIL(r, HD_T8N_IO, "failed creating trace-file: %.400s", hd_buf_str(&path));
@@ -379,18 +378,8 @@ static int open_trace(hd_t8n_run_state *r, hd_trace_file *trace, const hd_hash *
     return status;
 }
 
-/* The summary counts what the frames used: without the intrinsic gas, before refunds. */
-static int close_trace(hd_t8n_run_state *r, hd_trace_file *trace, const hd_tx *tx, int is_run) {
-    if (is_run && r->results.receipts[0].status < HD_TX_INVALID) {
-        hd_receipt receipt = r->results.receipts[0];
-        uint64_t due = hd_tx_intrinsic(tx, r->txs.data.data, r->rules.fork).gas;
-        uint64_t spent = receipt.gas_used + receipt.gas_refund;
-        receipt.gas_used = spent > due ? spent - due : 0;
-        hd_buf_clear(&trace->line);
-        hd_trace_json_end(&trace->line, &receipt, r->results.bytes);
-        fwrite(trace->line.data, 1, trace->line.sz, trace->file);
-    }
-    int is_written = !ferror((FILE *)trace->file);
+static int close_trace(hd_t8n_run_state *r, hd_trace_file *trace) {
+    int is_written = !ferror((FILE *)trace->file) && trace->err == HD_OK;
     is_written &= fclose(trace->file) == 0;
     hd_buf_free(&trace->line);
     return is_written ? HD_T8N_OK : FAIL(r, HD_T8N_IO, "failed writing a trace-file");
@@ -441,7 +430,7 @@ static int run_transaction(hd_t8n_run_state *r, size_t idx) {
         return status;
     status = run_one(r, &t->tx, &env, r->txs.data.data, r->txs.data.sz, is_traced ? &trace : NULL);
     if (is_traced) {
-        int closed = close_trace(r, &trace, &t->tx, status == HD_T8N_OK);
+        int closed = close_trace(r, &trace);
         status = status == HD_T8N_OK ? closed : status;
     }
     if (status != HD_T8N_OK)

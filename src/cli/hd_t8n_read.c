@@ -28,24 +28,6 @@ hd_err hd_t8n_rules_find(hd_t8n_rules *out, const char *name, uint64_t number, u
 
 /* ---- small readers ---- */
 
-/* An address with or without "0x". */
-static hd_err read_address(hd_address *out, hd_msg *msg, hd_json place, const char *text,
-                           size_t sz) {
-    size_t out_sz = 0;
-    const char *reason = NULL;
-    if (sz >= 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
-        text += 2;
-        sz -= 2;
-    }
-    if (sz != 2 * sizeof out->b ||
-        hd_hex_decode(out->b, sizeof out->b, &out_sz, &reason, text, sz) != HD_OK)
-        return hd_json_fail(msg, place,
-                            "an address of 40 hexadecimal digits is expected, not "
-                            "\"%.60s\"",
-                            text);
-    return HD_OK;
-}
-
 static hd_err get_address(hd_address *out, hd_msg *msg, hd_json obj, const char *key) {
     hd_json val;
     const char *text;
@@ -53,7 +35,7 @@ static hd_err get_address(hd_address *out, hd_msg *msg, hd_json obj, const char 
     hd_err err = hd_json_get(&val, msg, obj, key);
     if (err == HD_OK)
         err = hd_json_str(&text, &sz, msg, val);
-    return err == HD_OK ? read_address(out, msg, val, text, sz) : err;
+    return err == HD_OK ? hd_json_key_address(out, msg, val, text, sz) : err;
 }
 
 /* Members that may be missing: *has gets the bit when one is there. */
@@ -88,17 +70,6 @@ static hd_err find_hash(hd_hash *out, uint32_t *has, uint32_t bit, hd_msg *msg, 
     return hd_json_hash(out, msg, val);
 }
 
-/* A key of an object as a number: decimal, or hexadecimal with "0x". */
-static hd_err read_key(hd_hash *out, hd_msg *msg, hd_json place, const char *key) {
-    size_t sz = strlen(key);
-    const char *reason = "no digit";
-    int is_hex = sz > 2 && key[0] == '0' && (key[1] == 'x' || key[1] == 'X');
-    hd_err err = is_hex ? hd_hex_parse_num(out->b, sizeof out->b, &reason, key, sz)
-                        : hd_dec_parse_num(out->b, sizeof out->b, &reason, key, sz);
-    return err == HD_OK ? HD_OK
-                        : hd_json_fail(msg, place, "\"%.80s\" is no number: %s", key, reason);
-}
-
 /* ---- environment ---- */
 
 static int compare_block_hashes(const void *a, const void *b) {
@@ -117,7 +88,7 @@ static hd_err read_block_hashes(hd_t8n_env *out, hd_msg *msg, hd_json env) {
     for (hd_json_iter it = hd_json_begin(val); hd_json_next(&it);) {
         hd_t8n_block_hash entry;
         hd_hash word;
-        hd_err err = read_key(&word, msg, it.val, it.key);
+        hd_err err = hd_json_key_num(&word, msg, it.val, it.key);
         if (err == HD_OK)
             err = hd_json_hash(&entry.hash, msg, it.val);
         if (err != HD_OK)

@@ -310,6 +310,9 @@ HD_STATIC_ASSERT(sizeof(hd_receipt) == 144, "no padding");
 #define HD_DIFF_DESTROYED 64u /* deleted by SELFDESTRUCT, whatever its balance was */
 #define HD_DIFF_SLOTS 256u    /* a slot of it changed */
 #define HD_DIFF_EXISTS 128u   /* there at the end (but for a deletion) */
+/* Of slots, by tagged runs: */
+#define HD_DIFF_ADD 512u    /* the value is the original and a constant, whatever the original is */
+#define HD_DIFF_RANGE 1024u /* hd_slot_read says for which originals; else for this one alone */
 
 typedef struct {
     hd_u256 balance_wei;
@@ -329,7 +332,7 @@ typedef struct {
     hd_u256 value;
     hd_u256 original;
     uint32_t account_idx; /* into the accounts of the same receipt, from 0 */
-    uint32_t flags;       /* HD_DIFF_CHANGED or a read */
+    uint32_t flags;       /* HD_DIFF_CHANGED or a read; HD_DIFF_ADD, HD_DIFF_RANGE */
     uint64_t reserved;
 } hd_slot_diff;
 
@@ -361,6 +364,14 @@ typedef struct {
     uint32_t reserved;
 } hd_account_read;
 
+/* The same of a slot: with an original in [lo, hi] the transaction does the same, but that slots
+   with HD_DIFF_ADD end as much higher or lower as they began. */
+typedef struct {
+    hd_u256 lo;
+    hd_u256 hi;
+} hd_slot_read;
+
+HD_STATIC_ASSERT(sizeof(hd_slot_read) == 64, "no padding");
 HD_STATIC_ASSERT(sizeof(hd_account_read) == 104, "no padding");
 HD_STATIC_ASSERT(sizeof(hd_account_diff) == 152, "no padding");
 HD_STATIC_ASSERT(sizeof(hd_slot_diff) == 112, "no padding");

@@ -8,9 +8,9 @@
    run time.
 
    Regions, in units: header, frames, stack, EVM memory of all frames one above the other, the
-   return buffer, accounts, slots (persistent and transient), the journal, logs, and the two hash
-   indexes. A region that is too small stops the lane with HD_STOP_NEED_MEMORY: it runs again in a
-   larger class. Needs: hd_evm.h. */
+   return buffer, accounts, slots (persistent and transient), the journal, logs, the two hash
+   indexes, and for tagged runs the stack's tags and the slots' slack. A region that is too small
+   stops the lane with HD_STOP_NEED_MEMORY: it runs again in a larger class. Needs: hd_evm.h. */
 #ifndef HD_LANE_H
 #define HD_LANE_H
 

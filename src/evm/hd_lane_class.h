@@ -8,6 +8,7 @@
 typedef struct {
     uint32_t header_u, frames_u, stack_u, memory_u, ret_u, accounts_u, slots_u, journal_u, logs_u;
     uint32_t account_index_u, slot_index_u;
+    uint32_t tags_u, slack_u;   /* where is_tagged */
     uint32_t frame_max;         /* frames */
     uint32_t stack_max;         /* words, of all frames */
     uint32_t memory_max;        /* bytes, of all frames; a multiple of 32, under 2^32 */
@@ -18,12 +19,14 @@ typedef struct {
     uint32_t log_max;           /* units */
     uint32_t account_index_max; /* index entries, a power of two */
     uint32_t slot_index_max;
+    uint32_t is_tagged; /* has the regions of tagged runs (hd_core_tags.inc) */
     uint32_t unit_cnt;  /* interleaved units in all */
     uint32_t linear_sz; /* bytes a lane, a multiple of 16 */
 } hd_lane_class;
 
 #define HD_ACCOUNT_UNITS 12u
 #define HD_SLOT_UNITS 7u
+#define HD_SLACK_UNITS 4u
 #define HD_JOURNAL_UNITS 3u
 #define HD_FRAME_UNITS 9u
 #define HD_HEADER_UNITS 64u
@@ -64,6 +67,10 @@ HD_INL void hd_lane_class_layout(hd_lane_class *c) {
     u += c->memory_max / 16 + 2; /* unaligned reads look a word beyond */
     c->ret_u = u;
     u += (c->ret_max + 15) / 16 + 2;
+    c->tags_u = u;
+    u += c->is_tagged ? (c->stack_max + 15) / 16 : 0;
+    c->slack_u = u;
+    u += c->is_tagged ? c->slot_max * HD_SLACK_UNITS : 0;
     c->unit_cnt = u;
 }
 

@@ -78,15 +78,18 @@ typedef struct hd_versions {
     uint64_t jump_word_cnt;
     uint32_t part_bits; /* of a hash: 2^part_bits parts */
     uint32_t code_cnt;
+    /* Host only: where these tables have nothing of a key, those have it (NULL: nobody). A chain of
+       transactions lays what its own members wrote over what all wrote. */
+    const struct hd_versions *below;
 } hd_versions;
 
 HD_INL uint32_t hd_versions_slot_hash(uint64_t seed, const uint32_t addr[5], hd_u256 key) {
     return hd_world_slot_hash(seed, hd_world_account_hash(seed, addr), key);
 }
 
-/* hd_versions_account_find gives the account as transaction tx finds it, or NULL: as committed. */
-HD_INL const hd_account_version *hd_versions_account_find(const hd_versions *v,
-                                                          const uint32_t addr[5], uint32_t tx) {
+/* The newest version before tx in these tables alone, or NULL. */
+HD_INL const hd_account_version *hd_versions_account_in(const hd_versions *v,
+                                                        const uint32_t addr[5], uint32_t tx) {
     uint32_t h = hd_world_account_hash(v->seed, addr);
     const hd_versions_part *part = &v->parts[h & ((1u << v->part_bits) - 1)];
     for (h >>= v->part_bits;; h++) {
@@ -110,8 +113,8 @@ HD_INL const hd_account_version *hd_versions_account_find(const hd_versions *v,
     }
 }
 
-HD_INL const hd_slot_version *hd_versions_slot_find(const hd_versions *v, const uint32_t addr[5],
-                                                    hd_u256 key, uint32_t tx) {
+HD_INL const hd_slot_version *hd_versions_slot_in(const hd_versions *v, const uint32_t addr[5],
+                                                  hd_u256 key, uint32_t tx) {
     uint32_t h = hd_versions_slot_hash(v->seed, addr, key);
     const hd_versions_part *part = &v->parts[h & ((1u << v->part_bits) - 1)];
     for (h >>= v->part_bits;; h++) {
@@ -133,6 +136,34 @@ HD_INL const hd_slot_version *hd_versions_slot_find(const hd_versions *v, const 
         }
         return low ? &x[low - 1] : 0;
     }
+}
+
+/* hd_versions_account_find gives the account as transaction tx finds it, or NULL: as committed. */
+HD_INL const hd_account_version *hd_versions_account_find(const hd_versions *v,
+                                                          const uint32_t addr[5], uint32_t tx) {
+#if HD_ON_DEVICE
+    return hd_versions_account_in(v, addr, tx);
+#else
+    for (;; v = v->below) {
+        const hd_account_version *x = hd_versions_account_in(v, addr, tx);
+        if (x || !v->below)
+            return x;
+    }
+#endif
+}
+
+/* The same of a slot. */
+HD_INL const hd_slot_version *hd_versions_slot_find(const hd_versions *v, const uint32_t addr[5],
+                                                    hd_u256 key, uint32_t tx) {
+#if HD_ON_DEVICE
+    return hd_versions_slot_in(v, addr, key, tx);
+#else
+    for (;; v = v->below) {
+        const hd_slot_version *x = hd_versions_slot_in(v, addr, key, tx);
+        if (x || !v->below)
+            return x;
+    }
+#endif
 }
 
 #endif

@@ -37,6 +37,8 @@ hd_binding_fn hd_binding_plain;  /* contiguous lane, computed goto */
 hd_binding_fn hd_binding_switch; /* contiguous lane, switch: compared with the first by fuzzing */
 hd_binding_fn hd_binding_traced; /* contiguous lane, traced */
 hd_binding_fn hd_binding_tiled;  /* the device's interleaved layout, switch */
+/* The same with loads followed (hd_core_tags.inc); export_flags must have HD_BATCH_READS. */
+hd_binding_fn hd_binding_tagged, hd_binding_switch_tagged, hd_binding_tiled_tagged;
 
 /* Gives used pages back to the system; the contents are lost. */
 void hd_lane_memory_trim(hd_lane_memory *lane);

@@ -53,13 +53,34 @@ hd_err hd_chain_root(hd_hash *root, hd_chain *c) {
     return c->trie ? hd_state_trie_root(root, c->trie, c->o.state) : HD_ERR_ABSENT;
 }
 
-/* The tries of the state as it stands: all of it once, later what blocks touch. */
-static hd_err open_trie(hd_hash *root, hd_chain *c) {
+/* The tries of the state as it stands: all of it once, later what blocks touch. The store is told
+   of their nodes from here on if it does not have them. */
+static hd_err open_trie(hd_hash *root, hd_chain *c, int is_stored) {
+    const hd_chain_store *store = c->o.store;
     hd_state_trie_close(c->trie);
     hd_err err = hd_state_trie_open(&c->trie, c->o.exec.pool, NULL);
+    if (err == HD_OK && !is_stored)
+        hd_state_trie_watch(c->trie, store->node, store->ctx);
     if (err == HD_OK)
         err = hd_state_trie_touch_all(c->trie, c->o.state);
-    return err == HD_OK ? hd_state_trie_root(root, c->trie, c->o.state) : err;
+    if (err == HD_OK)
+        err = hd_state_trie_root(root, c->trie, c->o.state);
+    if (err == HD_OK)
+        hd_state_trie_watch(c->trie, store->node, store->ctx);
+    return err;
+}
+
+/* Ends what belongs together. The tries may still be where the state was: a branch that lost or an
+   invalid block was touched, and no root asked for since. */
+static hd_err commit(hd_chain *c) {
+    const hd_chain_store *store = c->o.store;
+    hd_hash root;
+    if (!store->commit)
+        return HD_OK;
+    hd_err err = store->node ? hd_state_trie_root(&root, c->trie, c->o.state) : HD_OK;
+    if (err == HD_OK && store->node && !is_same(&root, &c->head.header.state_root))
+        err = HD_ERR_CORRUPT;
+    return err == HD_OK ? store->commit(store->ctx, &c->head) : err;
 }
 
 /* ---- BLOCKHASH ---- */
@@ -348,9 +369,7 @@ hd_err hd_chain_import(hd_chain *c, hd_block_verdict *verdict, hd_span rlp) {
     /* Back to the head, from a branch that lost or whose block was invalid. */
     if (err == HD_OK)
         err = move_to(c, &c->head);
-    if (err == HD_OK && store->commit)
-        err = store->commit(store->ctx, &c->head);
-    return err;
+    return err == HD_OK ? commit(c) : err;
 }
 
 hd_err hd_chain_start(hd_chain *c, hd_block_verdict *verdict, const hd_block *genesis) {
@@ -358,7 +377,7 @@ hd_err hd_chain_start(hd_chain *c, hd_block_verdict *verdict, const hd_block *ge
     hd_buf rlp = {0};
     hd_hash root;
     memset(verdict, 0, sizeof *verdict);
-    hd_err err = open_trie(&root, c);
+    hd_err err = open_trie(&root, c, 0);
     if (err != HD_OK)
         return err;
     if (!is_same(&root, &genesis->header.state_root)) {
@@ -377,8 +396,8 @@ hd_err hd_chain_start(hd_chain *c, hd_block_verdict *verdict, const hd_block *ge
         c->head = c->tip;
         err = find_hashes(c);
     }
-    if (err == HD_OK && store->commit)
-        err = store->commit(store->ctx, &c->head);
+    if (err == HD_OK)
+        err = commit(c);
     hd_buf_free(&rlp);
     return err;
 }
@@ -389,7 +408,7 @@ hd_err hd_chain_resume(hd_chain *c, const hd_hash *head) {
         return err;
     c->head = c->tip;
     hd_hash root;
-    err = open_trie(&root, c);
+    err = open_trie(&root, c, 1);
     if (err == HD_OK && !is_same(&root, &c->head.header.state_root))
         err = HD_ERR_CORRUPT; /* the state does not stand at the head */
     return err == HD_OK ? find_hashes(c) : err;

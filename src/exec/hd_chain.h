@@ -38,6 +38,10 @@ typedef struct {
     hd_err (*push)(void *ctx, const hd_chain_entry *entry, const hd_undo *undo,
                    const hd_block *block, const hd_block_result *result);
     hd_err (*pop)(void *ctx, const hd_chain_entry *entry);
+    /* A node of the state's tries changed (see hd_forest_each_change), in the order of changes from
+       the first block on. What is tried and taken back is among it; at a commit the tries are the
+       head's. May be NULL. */
+    hd_forest_change_fn *node;
     /* The state stands at the head again: what came since the last call belongs together. May be
        NULL. */
     hd_err (*commit)(void *ctx, const hd_chain_entry *head);

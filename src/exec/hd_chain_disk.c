@@ -22,8 +22,7 @@ struct hd_chain_disk {
     hd_store *store;
     hd_state *state;
     hd_store_batch *batch;
-    hd_state_trie *trie; /* of the committed head's state; NULL before there is one */
-    hd_store_nodes nodes;
+    hd_buf nodes; /* log of node_change: of the tries since the last commit */
     fresh *blocks;
     size_t block_cnt, block_cap;
     hd_undo touched;   /* what the pushes and pops since the last commit changed */
@@ -66,6 +65,7 @@ static void fresh_clear(hd_chain_disk *d) {
     hd_undo_clear(&d->touched);
     d->block_cnt = 0;
     d->is_moved = 0;
+    hd_buf_clear(&d->nodes);
 }
 
 static hd_err corrupt(hd_msg *msg, uint64_t number, const char *text) {
@@ -343,57 +343,86 @@ static hd_err pop(void *ctx, const hd_chain_entry *entry) {
     return HD_OK;
 }
 
-/* Opens the tries: those that the store holds, or new ones from the whole state, whose nodes the
-   next commit then writes. */
-static hd_err open_trie(hd_chain_disk *d, const hd_hash *root) {
-    hd_forest_source source;
-    d->nodes.store = d->store;
-    d->nodes.msg = &d->msg;
-    hd_err err = hd_store_nodes_source(&source, &d->nodes, root);
-    if (err == HD_OK)
-        return hd_state_trie_open(&d->trie, NULL, &source);
-    if (err != HD_ERR_ABSENT)
-        return err;
-    err = hd_state_trie_open(&d->trie, NULL, NULL);
-    if (err != HD_OK)
-        return err;
-    hd_forest_keep_changes(hd_state_trie_forest(d->trie), 1);
-    hd_store_delete_all_nodes(d->batch);
-    return hd_state_trie_touch_all(d->trie, d->state);
+/* ---- trie nodes: what the chain tells is kept until it is clear that the state stays there ----
+ */
+
+typedef struct {
+    hd_hash owner; /* zeros: the account trie */
+    uint64_t path_cnt;
+    uint64_t node_sz; /* the nibbles and the node follow */
+} node_change;
+
+static hd_err keep_node(void *ctx, const hd_hash *owner, const uint8_t *path, size_t path_cnt,
+                        hd_span node) {
+    hd_chain_disk *d = (hd_chain_disk *)ctx;
+    node_change x;
+    memset(&x, 0, sizeof x);
+    if (owner)
+        x.owner = *owner;
+    x.path_cnt = path_cnt;
+    x.node_sz = node.sz;
+    hd_buf_append(&d->nodes, &x, sizeof x);
+    if (path_cnt != HD_FOREST_ALL)
+        hd_buf_append(&d->nodes, path, path_cnt);
+    return hd_buf_append(&d->nodes, node.data, node.sz);
 }
 
-/* The tries to the state's, their changed nodes to the batch. That the root is the head's was seen
-   when the block was executed; here it is reached another way. */
-static hd_err put_nodes(hd_chain_disk *d, const hd_chain_entry *head) {
-    const hd_undo_account *accounts =
-        (const hd_undo_account *)(const void *)d->touched.accounts.data;
-    const hd_undo_slot *slots = (const hd_undo_slot *)(const void *)d->touched.slots.data;
-    size_t account_cnt = d->touched.accounts.sz / sizeof *accounts;
-    size_t slot_cnt = d->touched.slots.sz / sizeof *slots;
-    hd_hash root;
-    hd_err err = d->trie ? HD_OK : open_trie(d, &head->header.state_root);
-    for (size_t i = 0; i < account_cnt && err == HD_OK; i++)
-        err = hd_state_trie_touch(d->trie, &accounts[i].addr);
-    for (size_t i = 0; i < slot_cnt && err == HD_OK; i++)
-        err = hd_state_trie_touch_slot(d->trie, &slots[i].addr, slots[i].key);
+static hd_err put_nodes(hd_chain_disk *d) {
+    const uint8_t *p = d->nodes.data;
+    if (d->nodes.err != HD_OK)
+        return d->nodes.err;
+    for (size_t off = 0; off < d->nodes.sz;) {
+        node_change x;
+        memcpy(&x, p + off, sizeof x);
+        off += sizeof x;
+        if (x.path_cnt == HD_FOREST_ALL) {
+            hd_store_delete_nodes(d->batch, &x.owner);
+            continue;
+        }
+        hd_span node = {p + off + x.path_cnt, x.node_sz};
+        hd_store_put_node(d->batch, &x.owner, p + off, x.path_cnt, node);
+        off += x.path_cnt + x.node_sz;
+    }
+    return HD_OK;
+}
+
+/* A store whose nodes are not those of its state (it came from a snapshot) gets them with the next
+   commit. */
+static hd_err make_nodes(hd_chain_disk *d, hd_msg *msg, const hd_hash *root) {
+    hd_forest_source source;
+    hd_store_nodes nodes = {d->store, msg};
+    hd_state_trie *trie;
+    hd_hash made;
+    hd_err err = hd_store_nodes_source(&source, &nodes, root);
+    if (err != HD_ERR_ABSENT)
+        return err;
+    err = hd_state_trie_open(&trie, NULL, NULL);
+    if (err != HD_OK)
+        return err;
+    hd_store_delete_all_nodes(d->batch);
+    hd_forest_keep_changes(hd_state_trie_forest(trie), 1);
+    err = hd_state_trie_touch_all(trie, d->state);
     if (err == HD_OK)
-        err = hd_state_trie_root(&root, d->trie, d->state);
-    if (err == HD_OK && !is_same(&root, &head->header.state_root))
-        err = corrupt(&d->msg, head->header.number, "the tries' root is not the state's");
-    return err == HD_OK ? hd_store_put_nodes(d->batch, hd_state_trie_forest(d->trie)) : err;
+        err = hd_state_trie_root(&made, trie, d->state);
+    if (err == HD_OK)
+        err = hd_store_put_nodes(d->batch, hd_state_trie_forest(trie));
+    hd_state_trie_close(trie);
+    return err;
 }
 
 static hd_err commit(void *ctx, const hd_chain_entry *head) {
     hd_chain_disk *d = (hd_chain_disk *)ctx;
     hd_err err = HD_OK;
-    if (hd_store_batch_sz(d->batch) == 0)
+    if (hd_store_batch_sz(d->batch) == 0) { /* an invalid block changed nothing in the end */
+        hd_buf_clear(&d->nodes);
         return HD_OK;
-    /* A branch that lost, and on which the state stands no more, changed nothing. */
+    }
+    /* Nor did a branch that lost, and on which the state stands no more. */
     if (d->is_moved && !is_same(&head->hash, &d->committed)) {
         hd_store_head record = {head->header.number, head->hash, head->header.state_root};
         err = hd_undo_compact(&d->touched);
         if (err == HD_OK)
-            err = put_nodes(d, head);
+            err = put_nodes(d);
         if (err == HD_OK)
             hd_store_put_changed(d->batch, d->state, &d->touched);
         hd_store_put_head(d->batch, &record);
@@ -424,6 +453,7 @@ hd_err hd_chain_disk_open(hd_chain_disk **out, hd_store *store, hd_state *state)
                                     .put_block = put_block,
                                     .push = push,
                                     .pop = pop,
+                                    .node = keep_node,
                                     .commit = commit};
     if (!d->batch) {
         hd_chain_disk_close(d);
@@ -444,7 +474,7 @@ void hd_chain_disk_close(hd_chain_disk *d) {
     hd_undo_free(&d->touched);
     hd_undo_free(&d->undo);
     hd_buf_free(&d->bytes);
-    hd_state_trie_close(d->trie);
+    hd_buf_free(&d->nodes);
     hd_store_batch_free(d->batch);
     free(d);
 }
@@ -472,10 +502,7 @@ hd_err hd_chain_disk_load(hd_store_head *head, hd_msg *msg, hd_chain_disk *d) {
         return HD_ERR_CORRUPT;
     }
     d->committed = head->hash;
-    err = open_trie(d, &root);
-    if (err != HD_OK && msg)
-        *msg = d->msg;
-    return err;
+    return make_nodes(d, msg, &root);
 }
 
 hd_err hd_chain_disk_begin(hd_chain_disk *d, hd_span config, const hd_hash *genesis) {

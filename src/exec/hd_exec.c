@@ -14,6 +14,13 @@
 /* Where auto takes the device: below this the copies cost more than the host's run. */
 #define AUTO_CUDA_TX_MIN 4096u
 
+/* Each worker counts in its own with every transaction: no two share a cache line, nor a pair of
+   them, which processors fetch together. */
+typedef struct {
+    hd_results r;
+    uint8_t apart[128];
+} worker_results;
+
 struct hd_exec {
     uint32_t backend;
     uint32_t is_auto;
@@ -22,7 +29,7 @@ struct hd_exec {
     uint32_t worker_cnt;
     hd_pool *pool;
     hd_lane_memory *lanes; /* one a worker */
-    hd_results *parts;     /* one a worker */
+    worker_results *parts; /* one a worker */
     hd_lane_memory trace_lane;
     int has_trace_lane;
     hd_exec_cuda *cuda;
@@ -92,6 +99,11 @@ hd_err hd_results_reserve_reads(hd_results *r, size_t account_cnt) {
                          sizeof(*r->reads));
 }
 
+hd_err hd_results_reserve_slot_reads(hd_results *r, size_t slot_cnt) {
+    return array_reserve((void **)&r->slot_reads, &r->slot_read_max, r->slot_cnt + slot_cnt,
+                         sizeof(*r->slot_reads));
+}
+
 static void results_clear(hd_results *r) {
     r->receipt_cnt = r->account_cnt = r->slot_cnt = r->log_cnt = r->bytes_sz = 0;
     r->kernel_ns = r->total_ns = 0;
@@ -103,6 +115,7 @@ void hd_results_free(hd_results *r) {
     free(r->accounts);
     free(r->reads);
     free(r->slots);
+    free(r->slot_reads);
     free(r->logs);
     free(r->bytes);
     memset(r, 0, sizeof(*r));
@@ -137,8 +150,13 @@ typedef struct {
     hd_exec *x;
     hd_results *out;
     const hd_batch *batch;
-    hd_binding_fn *fn;
+    hd_binding_fn *fn, *tagged_fn;
 } host_job;
+
+/* Whether the batch may have slots with HD_DIFF_RANGE. */
+static int batch_has_tagged(const hd_batch *b) {
+    return (b->flags & HD_BATCH_READS) && (b->tagged || b->flags & HD_BATCH_TAGGED);
+}
 
 static hd_err host_chunk(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
     host_job *h = ctx;
@@ -146,16 +164,52 @@ static hd_err host_chunk(void *ctx, size_t begin, size_t end, uint32_t worker_id
     if (worker_idx >= h->x->worker_cnt)
         worker_idx = 0;
     hd_binding_job job = {.batch = h->batch, .export_flags = h->batch->flags};
-    hd_results *part = h->x->worker_cnt == 1 ? h->out : &h->x->parts[worker_idx];
+    hd_results *part = h->x->worker_cnt == 1 ? h->out : &h->x->parts[worker_idx].r;
+    int has_tagged = batch_has_tagged(h->batch);
     for (size_t i = begin; i < end; i++) {
         job.tx_idx = h->batch->list ? h->batch->list[i] : (uint32_t)i;
         if (!tx_is_sound(h->batch, &h->batch->txs[job.tx_idx]))
             return HD_ERR_LIMIT;
-        hd_err err = h->fn(&h->out->receipts[job.tx_idx], part, &h->x->lanes[worker_idx], &job);
+        int is_tagged =
+            has_tagged && (h->batch->flags & HD_BATCH_TAGGED || h->batch->tagged[job.tx_idx]);
+        hd_err err = (is_tagged ? h->tagged_fn : h->fn)(&h->out->receipts[job.tx_idx], part,
+                                                        &h->x->lanes[worker_idx], &job);
         if (err != HD_OK)
             return err;
         if (h->x->worker_cnt > 1)
             h->x->tx_worker[i] = worker_idx;
+    }
+    return HD_OK;
+}
+
+#define WORKER_NONE UINT32_MAX /* of a transaction that kept its result */
+
+static hd_err host_chains(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    host_job *h = ctx;
+    hd_batch own = *h->batch;
+    const hd_batch_chains *chains = own.chains;
+    if (worker_idx >= h->x->worker_cnt)
+        worker_idx = 0;
+    hd_binding_job job = {.batch = &own, .export_flags = own.flags};
+    hd_results *part = h->x->worker_cnt == 1 ? h->out : &h->x->parts[worker_idx].r;
+    for (size_t n = begin; n < end; n++) {
+        for (uint32_t i = chains->first[n]; i < chains->first[n + 1]; i++) {
+            uint32_t t = job.tx_idx = own.list[i];
+            if (!tx_is_sound(&own, &own.txs[t]))
+                return HD_ERR_LIMIT;
+            hd_err err = chains->before(chains->ctx, &own.versions, worker_idx, (uint32_t)n, t);
+            if (h->x->worker_cnt > 1)
+                h->x->tx_worker[i] = own.versions ? worker_idx : WORKER_NONE;
+            if (err == HD_OK && !own.versions)
+                continue;
+            hd_receipt *r = &h->out->receipts[t];
+            if (err == HD_OK)
+                err = h->fn(r, part, &h->x->lanes[worker_idx], &job);
+            if (err == HD_OK)
+                err = chains->after(chains->ctx, worker_idx, t, r, part);
+            if (err != HD_OK)
+                return err;
+        }
     }
     return HD_OK;
 }
@@ -193,11 +247,13 @@ static hd_err gather_measure(void *ctx, size_t begin, size_t end, uint32_t worke
         size_t first = c * g->range_tx_cnt, last = HD_MIN(first + g->range_tx_cnt, g->run_cnt);
         gather_place sum = {0, 0, 0, 0};
         for (size_t i = first; i < last; i++) {
+            if (g->x->tx_worker[i] == WORKER_NONE)
+                continue;
             const hd_receipt *r = &g->out->receipts[g->batch->list ? g->batch->list[i] : i];
             sum.account += r->account_cnt;
             sum.slot += r->slot_cnt;
             sum.log += r->log_cnt;
-            sum.byte += bytes_of(&g->x->parts[g->x->tx_worker[i]], r);
+            sum.byte += bytes_of(&g->x->parts[g->x->tx_worker[i]].r, r);
         }
         g->places[c] = sum;
     }
@@ -213,8 +269,10 @@ static hd_err gather_copy(void *ctx, size_t begin, size_t end, uint32_t worker_i
         size_t first = c * g->range_tx_cnt, last = HD_MIN(first + g->range_tx_cnt, g->run_cnt);
         gather_place at = g->places[c];
         for (size_t i = first; i < last; i++) {
+            if (g->x->tx_worker[i] == WORKER_NONE)
+                continue;
             hd_receipt *r = &out->receipts[g->batch->list ? g->batch->list[i] : i];
-            const hd_results *p = &g->x->parts[g->x->tx_worker[i]];
+            const hd_results *p = &g->x->parts[g->x->tx_worker[i]].r;
             uint64_t shift = at.byte - r->output_off, sz = bytes_of(p, r);
             hd_account_diff *accounts = out->accounts + at.account;
             hd_log_entry *logs = out->logs + at.log;
@@ -226,6 +284,9 @@ static hd_err gather_copy(void *ctx, size_t begin, size_t end, uint32_t worker_i
             if (r->slot_cnt)
                 memcpy(out->slots + at.slot, p->slots + r->slot_off,
                        r->slot_cnt * sizeof *p->slots);
+            if (r->slot_cnt && p->slots[r->slot_off].flags & HD_DIFF_RANGE)
+                memcpy(out->slot_reads + at.slot, p->slot_reads + r->slot_off,
+                       r->slot_cnt * sizeof *p->slot_reads);
             if (r->log_cnt)
                 memcpy(logs, p->logs + r->log_off, r->log_cnt * sizeof *logs);
             for (uint32_t k = 0; k < r->account_cnt; k++)
@@ -266,6 +327,8 @@ static hd_err host_gather(hd_exec *x, hd_results *out, const hd_batch *batch, si
                                  at.log - out->log_cnt, at.byte - out->bytes_sz);
     if (err == HD_OK && (batch->flags & HD_BATCH_READS))
         err = hd_results_reserve_reads(out, at.account - out->account_cnt);
+    if (err == HD_OK && batch_has_tagged(batch))
+        err = hd_results_reserve_slot_reads(out, at.slot - out->slot_cnt);
     if (err == HD_OK)
         err = hd_pool_for(x->pool, range_cnt, 1, gather_copy, &g);
     if (err != HD_OK)
@@ -301,6 +364,9 @@ static hd_err host_run(hd_exec *x, hd_results *out, const hd_batch *batch) {
     h.fn = x->backend == HD_BACKEND_TILED    ? hd_binding_tiled
            : x->backend == HD_BACKEND_SWITCH ? hd_binding_switch
                                              : hd_binding_plain;
+    h.tagged_fn = x->backend == HD_BACKEND_TILED    ? hd_binding_tiled_tagged
+                  : x->backend == HD_BACKEND_SWITCH ? hd_binding_switch_tagged
+                                                    : hd_binding_tagged;
     size_t run_cnt = batch->list ? batch->list_cnt : batch->tx_cnt;
     if (x->worker_cnt > 1) {
         if (run_cnt > x->tx_worker_max) {
@@ -311,7 +377,14 @@ static hd_err host_run(hd_exec *x, hd_results *out, const hd_batch *batch) {
             x->tx_worker_max = run_cnt;
         }
         for (uint32_t w = 0; w < x->worker_cnt; w++)
-            results_clear(&x->parts[w]);
+            results_clear(&x->parts[w].r);
+    }
+    if (batch->chains) {
+        uint32_t chain_cnt = batch->chains->chain_cnt;
+        if (x->worker_cnt == 1)
+            return host_chains(&h, 0, chain_cnt, 0);
+        hd_err err = hd_pool_for(x->pool, chain_cnt, 1, host_chains, &h);
+        return err == HD_OK ? host_gather(x, out, batch, run_cnt) : err;
     }
     if (x->worker_cnt == 1) /* the pool's locks would cost more than a short transaction */
         return host_chunk(&h, 0, run_cnt, 0);
@@ -402,7 +475,7 @@ void hd_exec_close(hd_exec *x) {
         if (x->lanes)
             hd_lane_memory_close(&x->lanes[w]);
         if (x->parts)
-            hd_results_free(&x->parts[w]);
+            hd_results_free(&x->parts[w].r);
     }
     if (x->has_trace_lane)
         hd_lane_memory_close(&x->trace_lane);

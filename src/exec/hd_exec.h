@@ -14,6 +14,23 @@
 #define HD_BACKEND_TILED 3u  /* the device's lane layout on the CPU: for tests */
 #define HD_BACKEND_SWITCH 4u /* the host's lanes with the device's switch dispatch: for tests */
 
+struct hd_results;
+struct hd_versions;
+
+/* A batch's list cut into chains, for host threads: a chain's transactions run in the list's order
+   on one thread, chains beside each other. Both functions are called from the worker that runs the
+   chain; worker_idx is below the pool's thread count, and no two chains share one at a time. */
+typedef struct {
+    const uint32_t *first; /* where chain i begins in the list; chain_cnt + 1 of them */
+    uint32_t chain_cnt;
+    void *ctx;
+    /* The versions that the transaction is to read; NULL: the result that it has stays. */
+    hd_err (*before)(void *ctx, const struct hd_versions **versions, uint32_t worker_idx,
+                     uint32_t chain_idx, uint32_t tx_idx);
+    /* It ran: its receipt, whose offsets point into from until the call returns. */
+    hd_err (*after)(void *ctx, uint32_t worker_idx, uint32_t tx_idx, const hd_receipt *r,
+                    const struct hd_results *from);
+} hd_batch_chains;
 /* What a lane looked for in a world that is not complete (HD_WORLD_COMPLETE) and did not find. */
 typedef struct {
     hd_u256 key;      /* of a slot */
@@ -61,6 +78,10 @@ typedef struct {
     uint32_t list_cnt;
     uint32_t position;
     const struct hd_versions *versions;
+    const hd_batch_chains *chains; /* NULL: none; else list is set, and the backend is host */
+    /* Of each transaction: not 0: it runs as with HD_BATCH_TAGGED. NULL: as flags say. The host's
+       backends look at it. */
+    const uint8_t *tagged;
     const hd_world_supply *supply; /* NULL: an incomplete world ends the run with HD_ERR_ABSENT */
 } hd_batch;
 
@@ -72,30 +93,55 @@ typedef struct {
 /* Worlds, envs, txs and data are those of the handle's last run, at the same places and unchanged:
    cuda uses the copy that it has. */
 #define HD_BATCH_SAME 128u
+/* With HD_BATCH_READS: loads are followed (hd_core_tags.inc), so that what a transaction did to a
+   slot may hold for other values of it, too. Dearer; for what is likely to conflict. */
+#define HD_BATCH_TAGGED 256u
 #define HD_BATCH_UNSORTED 4u     /* cuda: do not group lanes by code and selector (for measuring) */
 #define HD_BATCH_UNTIMED 64u     /* total_ns stays 0: for batches shorter than the clock's price */
 #define HD_BATCH_TRACE_MEMORY 8u /* host: steps hold the contents of memory, a copy each */
 
+#define HD_BATCH_TRACE_RETURN_DATA 256u /* host: steps hold the return data, a copy each */
+#define HD_BATCH_TRACE_FRAMES 512u /* host: between the steps come where frames begin and end */
+
 /* Results live in arrays that grow and are reused by the next hd_exec_run. receipts[i] belongs to
    txs[i]; its ranges lie anywhere in the arrays (a backend may finish transactions out of order),
    its entries in the order in which the transaction met them. */
-typedef struct {
+typedef struct hd_results {
     hd_receipt *receipts;
     hd_account_diff *accounts;
     hd_account_read *reads; /* of each of accounts, with HD_BATCH_READS */
     hd_slot_diff *slots;
+    hd_slot_read *slot_reads; /* of each of slots that has HD_DIFF_RANGE */
     hd_log_entry *logs;
     uint8_t *bytes;
     size_t receipt_cnt, account_cnt, slot_cnt, log_cnt, bytes_sz;
-    size_t receipt_max, account_max, read_max, slot_max, log_max, bytes_max; /* capacities */
+    size_t receipt_max, account_max, read_max, slot_max, slot_read_max, log_max,
+        bytes_max;      /* capacities */
     uint64_t kernel_ns; /* device time of the kernels (cuda), 0 elsewhere */
     uint64_t total_ns;  /* hd_exec_run as a whole, copies included */
     uint32_t launch_cnt;
     uint32_t retry_cnt; /* transactions that ran again in a larger lane class */
 } hd_results;
 
+/* A call, a creation or a selfdestruct (which go-ethereum counts with them) begins or ends. Those
+   that cannot begin (depth, balance, collision) do both at once, as precompiles do. */
+typedef struct {
+    hd_u256 value;
+    hd_address from, to;
+    const uint8_t *data; /* calldata or initcode; at the end the output or the code made */
+    uint64_t data_sz;
+    uint64_t gas;       /* given to it; at the end: used by it */
+    uint32_t op;        /* HD_OP_CALL, ..., HD_OP_CREATE for a transaction that creates */
+    uint32_t depth;     /* 0: the transaction itself */
+    uint32_t is_end;    /* then from, to, value and op are not set */
+    uint32_t error;     /* HD_EVM_ERR_... at the end */
+    uint32_t error_op;  /* the instruction that ended it, with the words on the stack before it */
+    uint32_t stack_cnt; /* (where error is of an instruction) */
+} hd_trace_frame;
+
 /* One step of a trace (EIP-3155), before the instruction runs. stack is bottom first. */
 typedef struct {
+    const hd_trace_frame *frame; /* with HD_BATCH_TRACE_FRAMES: this, and no step; else NULL */
     const hd_u256 *stack;
     uint64_t pc;
     uint64_t gas;          /* before the instruction */
@@ -106,7 +152,12 @@ typedef struct {
     uint32_t stack_cnt;
     uint32_t depth; /* from 1 */
     uint32_t op;
-    uint32_t error; /* HD_EVM_ERR_... of this step, 0 if it went well */
+    uint32_t error; /* HD_EVM_ERR_... of this step, 0 if it went well (REVERT does) */
+    /* Host alone: */
+    uint32_t fault;             /* error (or HD_EVM_ERR_REVERTED) that came after gas was paid */
+    uint64_t fault_memory_sz;   /* bytes of memory then */
+    const uint8_t *return_data; /* with HD_BATCH_TRACE_RETURN_DATA, before the instruction */
+    uint64_t return_data_sz;
 } hd_trace_step;
 
 /* Called once for every instruction, after it ran (so that gas_cost and error are known) with the

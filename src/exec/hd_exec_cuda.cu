@@ -170,7 +170,7 @@ static __global__ void __launch_bounds__(BLOCK_SZ)
     r->slot_off = e.base.slot + e.off[lane].slot;
     r->log_off = e.base.log + e.off[lane].log;
     r->output_off = e.base.byte + e.off[lane].byte;
-    lane_export(r, e.accounts, e.reads, e.slots, e.logs, e.bytes, &vm, w.export_flags);
+    lane_export(r, e.accounts, e.reads, e.slots, 0, e.logs, e.bytes, &vm, w.export_flags);
 }
 
 /* ---- host side ---- */
@@ -362,8 +362,10 @@ extern "C" hd_err hd_exec_cuda_open(hd_exec_cuda **out) {
     x->buf[B_IN_HOST].is_host = x->buf[B_OUT_HOST].is_host = 1;
     x->buf[B_VERSIONS_STAGE].is_host = 1;
     hd_err err = HD_ERR_DEVICE;
+    int low, high; /* priorities: what prepares later work gives way to what runs */
     if (cudaSetDevice(0) != cudaSuccess || cudaMemGetInfo(&free_sz, &all_sz) != cudaSuccess ||
-        cudaStreamCreateWithFlags(&x->stream, cudaStreamNonBlocking) != cudaSuccess ||
+        cudaDeviceGetStreamPriorityRange(&low, &high) != cudaSuccess ||
+        cudaStreamCreateWithPriority(&x->stream, cudaStreamNonBlocking, high) != cudaSuccess ||
         cudaEventCreate(&x->begin) != cudaSuccess || cudaEventCreate(&x->end) != cudaSuccess)
         goto fail;
     int multiprocessor_cnt;
@@ -1066,7 +1068,7 @@ static hd_err run_classes(hd_exec_cuda *x, hd_results *out, const hd_batch *b, u
         w.data = u->data;
         w.cls = x->classes[c];
         w.tile_sz = class_tile_sz(&w.cls);
-        w.export_flags = b->flags;
+        w.export_flags = b->flags & ~HD_BATCH_TAGGED;
         w.is_retry = c > first;
         w.position = b->position;
         w.versions = versions;

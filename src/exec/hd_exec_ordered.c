@@ -8,9 +8,13 @@
 #include "base/hd_clock.h"
 #include "base/hd_log.h"
 #include "base/hd_mutation.h"
+#include "exec/hd_chains.h"
 #include "exec/hd_version_index.h"
 
-#define CHUNK_HOST 16384u
+/* A thread's share of a chunk's results should fit its core's cache. */
+#define CHUNK_THREAD 1024u
+#define CHUNK_HOST_MIN 2048u /* whatever that share: a dozen loops over a chunk are handed out */
+#define CHUNK_HOST 16384u    /* and more brings more conflicts */
 #define CHUNK_CUDA 65536u
 /* The shortest chunk worth its launch. */
 #define CHUNK_MIN_HOST 256u
@@ -39,6 +43,24 @@
 /* A round that leaves more than one in so many of what the one before it left is about chains.
    Few of these are ready at once, and the host's threads are faster one by one. */
 #define ROUND_CHAIN_SHARE 4u
+/* What a transaction that holds costs where a chunk is finished in order: comparing and applying,
+   one after the other. */
+#define HELD_NS 400u
+/* Running a chain's member costs so much more than running it alone, in percent: it looks into two
+   indexes. */
+#define LANE_PERCENT 115u
+
+/* What a range of the chunk's transactions came to, so that nobody walks over all of them alone. */
+#define RANGE_TX_CNT 128u
+
+typedef struct {
+    uint64_t gas, block_gas; /* used: by all, and by those that count for the block */
+    uint64_t gas_limit_max;  /* these' largest, and their blobs */
+    uint64_t blob_cnt;
+    uint32_t refused_cnt, failed_cnt;
+    uint32_t is_mixed; /* more than one block */
+    uint32_t reserved;
+} range_sum;
 
 /* What is kept at the handle from one sequence to the next. */
 typedef struct {
@@ -46,18 +68,22 @@ typedef struct {
     hd_exec *many;  /* of a device's handle: host threads for what the device is not to run */
     int is_device_lost;
     hd_version_index *index;
+    hd_chains *chains;
     hd_results chunk;  /* of the present chunk */
     hd_results one;    /* of a transaction that ran alone */
     uint64_t first_ns; /* of the present chunk's first round */
     uint32_t *invalid;
+    uint32_t lane_rerun_cnt; /* of the present chunk: what ran again in chains */
     uint8_t *is_late; /* how often a transaction ran against versions; 255: so often or more */
-    size_t tx_max;    /* room of these two */
+    range_sum *ranges;
+    size_t tx_max; /* room of these three */
     /* The choice between chunks and serial execution, and what it is made from. */
     uint64_t alone_gas, alone_ns; /* what transactions cost that ran alone */
     uint32_t chunk_cnt;           /* transactions of the next chunk; 0: none ran yet */
     uint32_t probed_cnt;          /* chunks since the last probe */
     uint32_t serial_cnt;          /* transactions that run alone before the next chunk */
     uint32_t serial_factor;       /* how many do after a chunk that was dear, for each of its */
+    double tagged_share;          /* of what a chunk's second round ran, about how much then held */
 } kept;
 
 typedef struct {
@@ -75,13 +101,15 @@ typedef struct {
 
 static void kept_free(void *ctx) {
     kept *k = ctx;
-    hd_version_index_close(k->index); /* before the threads that it borrows */
+    hd_chains_close(k->chains); /* before the threads that it borrows */
+    hd_version_index_close(k->index);
     hd_exec_close(k->alone);
     hd_exec_close(k->many);
     hd_results_free(&k->chunk);
     hd_results_free(&k->one);
     free(k->invalid);
     free(k->is_late);
+    free(k->ranges);
     free(k);
 }
 
@@ -89,6 +117,9 @@ static void kept_free(void *ctx) {
 static int is_device(const hd_exec *x) {
     return hd_exec_backend(x) == HD_BACKEND_CUDA || hd_exec_backend(x) == HD_BACKEND_TILED;
 }
+
+/* The threads for what is done between rounds. */
+static hd_pool *host_pool(const ordered *o) { return hd_exec_pool(o->k->many ? o->k->many : o->x); }
 
 static hd_err kept_open(kept **out, hd_exec *x) {
     void **place = hd_exec_keep(x, kept_free);
@@ -105,11 +136,14 @@ static hd_err kept_open(kept **out, hd_exec *x) {
         }
         if (err == HD_OK)
             err = hd_version_index_open(&k->index, hd_exec_pool(k->many ? k->many : x));
+        if (err == HD_OK)
+            err = hd_chains_open(&k->chains, hd_exec_pool(k->many ? k->many : x));
         if (err != HD_OK) {
             kept_free(k);
             return err;
         }
         k->serial_factor = SERIAL_FACTOR_MIN;
+        k->tagged_share = 1;
         *place = k;
     }
     *out = *place;
@@ -121,10 +155,12 @@ static hd_err kept_reserve(kept *k, size_t tx_cnt) {
         return HD_OK;
     free(k->invalid);
     free(k->is_late);
+    free(k->ranges);
     k->tx_max = 0;
     k->invalid = malloc(tx_cnt * sizeof(*k->invalid));
     k->is_late = malloc(tx_cnt);
-    if (!k->invalid || !k->is_late)
+    k->ranges = malloc((tx_cnt / RANGE_TX_CNT + 1) * sizeof(*k->ranges));
+    if (!k->invalid || !k->is_late || !k->ranges)
         return HD_ERR_NOMEM;
     k->tx_max = tx_cnt;
     return HD_OK;
@@ -194,7 +230,8 @@ static int holds_now(ordered *o, const hd_tx *tx, const hd_receipt *r) {
         const hd_world_account *a = d->account_idx < ACCOUNT_KEEP_MAX
                                         ? found[d->account_idx]
                                         : world_account(&o->world, &accounts[d->account_idx].addr);
-        if (!hd_slot_holds(d, a ? world_slot(&o->world, a, d->key) : hd_u256_zero()))
+        if (!hd_slot_holds(chunk, r->slot_off + i,
+                           a ? world_slot(&o->world, a, d->key) : hd_u256_zero()))
             return 0;
     }
     for (uint32_t i = 0; i < r->account_cnt; i++) {
@@ -202,6 +239,14 @@ static int holds_now(ordered *o, const hd_tx *tx, const hd_receipt *r) {
             i < ACCOUNT_KEEP_MAX ? found[i] : world_account(&o->world, &accounts[i].addr);
         hd_account_now now = account_now(o, a);
         hd_account_settle(&accounts[i], &now, o->seq->envs[tx->env_idx].fork);
+    }
+    for (uint32_t i = 0; i < r->slot_cnt; i++) {
+        hd_slot_diff *d = &chunk->slots[r->slot_off + i];
+        const hd_world_account *a = d->account_idx < ACCOUNT_KEEP_MAX
+                                        ? found[d->account_idx]
+                                        : world_account(&o->world, &accounts[d->account_idx].addr);
+        if (d->flags & HD_DIFF_RANGE)
+            hd_slot_settle(d, a ? world_slot(&o->world, a, d->key) : hd_u256_zero());
     }
     return 1;
 }
@@ -309,13 +354,72 @@ static hd_err run_serial(ordered *o, uint32_t begin, uint32_t end) {
 
 /* ---- chunks */
 
-/* The first transaction of the chunk that its block has no room for, or cnt. */
+typedef struct {
+    const ordered *o;
+    uint32_t begin, cnt;
+} range_job;
+
+static hd_err sum_ranges(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    const range_job *job = ctx;
+    (void)worker_idx;
+    for (size_t c = begin; c < end; c++) {
+        uint32_t first = (uint32_t)c * RANGE_TX_CNT, last = HD_MIN(first + RANGE_TX_CNT, job->cnt);
+        const hd_tx *txs = job->o->seq->txs + job->begin;
+        range_sum sum;
+        memset(&sum, 0, sizeof(sum));
+        for (uint32_t i = first; i < last; i++) {
+            const hd_receipt *r = &job->o->k->chunk.receipts[i];
+            int is_counted = !(txs[i].flags & HD_TX_SKIP_CHECKS);
+            sum.is_mixed |= txs[i].env_idx != txs[first].env_idx;
+            if (is_counted)
+                sum.gas_limit_max = HD_MAX(sum.gas_limit_max, txs[i].gas_limit);
+            if (is_counted && r->status >= HD_TX_INVALID)
+                sum.is_mixed |= txs[i].blob_cnt != 0; /* it asks for blobs that it does not get */
+            if (r->status >= HD_TX_INVALID) {
+                sum.refused_cnt++;
+                continue;
+            }
+            sum.failed_cnt += r->status != HD_TX_SUCCESS;
+            sum.gas += r->gas_used;
+            if (is_counted) {
+                sum.block_gas += r->gas_used;
+                sum.blob_cnt += txs[i].blob_cnt;
+            }
+        }
+        job->o->k->ranges[c] = sum;
+    }
+    return HD_OK;
+}
+
+/* Whether all of the range surely have room in the block that the first belongs to. */
+static int range_fits(const ordered *o, const range_sum *sum) {
+    const hd_env *env = &o->seq->envs[o->env_idx];
+    return !sum->is_mixed && o->block_gas_used <= env->gas_limit &&
+           sum->block_gas <= env->gas_limit - o->block_gas_used &&
+           sum->gas_limit_max <= env->gas_limit - o->block_gas_used - sum->block_gas &&
+           (!sum->blob_cnt || o->block_blob_cnt + sum->blob_cnt <= env->blob_cnt_max);
+}
+
+static void count_range(ordered *o, const range_sum *sum) {
+    o->block_gas_used += sum->block_gas;
+    o->block_blob_cnt += sum->blob_cnt;
+}
+
+/* The first transaction of the chunk that its block has no room for, or cnt. The ranges' sums are
+   made. */
 static uint32_t find_over(const ordered *o, uint32_t begin, uint32_t cnt) {
     ordered copy = *o;
     for (uint32_t i = 0; i < cnt; i++) {
         const hd_tx *tx = &o->seq->txs[begin + i];
         const hd_receipt *r = &o->k->chunk.receipts[i];
-        if (block_turn(&copy, tx) && HD_KEEPS(HD_MUTATION_OVER))
+        const range_sum *sum = &o->k->ranges[i / RANGE_TX_CNT];
+        int is_over = block_turn(&copy, tx);
+        if (i % RANGE_TX_CNT == 0 && range_fits(&copy, sum)) {
+            count_range(&copy, sum);
+            i += RANGE_TX_CNT - 1;
+            continue;
+        }
+        if (is_over && HD_KEEPS(HD_MUTATION_OVER))
             return i;
         if (r->status <= HD_TX_HALT && !(tx->flags & HD_TX_SKIP_CHECKS)) {
             copy.block_gas_used += r->gas_used;
@@ -325,23 +429,44 @@ static uint32_t find_over(const ordered *o, uint32_t begin, uint32_t cnt) {
     return cnt;
 }
 
+/* Gives the chunk's first cnt receipts to the caller, in order; where he asks for none, they are
+   only counted. */
+static hd_err deliver_chunk(ordered *o, uint32_t begin, uint32_t cnt) {
+    hd_err err = HD_OK;
+    for (uint32_t i = 0; err == HD_OK && i < cnt; i++) {
+        const range_sum *sum = &o->k->ranges[i / RANGE_TX_CNT];
+        block_turn(o, &o->seq->txs[begin + i]);
+        if (!o->seq->receipt && !sum->is_mixed && i % RANGE_TX_CNT == 0 &&
+            cnt - i >= RANGE_TX_CNT) {
+            count_range(o, sum);
+            o->stats->refused_cnt += sum->refused_cnt;
+            o->stats->failed_cnt += sum->failed_cnt;
+            o->stats->gas_used += sum->gas;
+            i += RANGE_TX_CNT - 1;
+            continue;
+        }
+        err = deliver(o, begin + i, &o->k->chunk.receipts[i], &o->k->chunk);
+    }
+    return err;
+}
+
 /* Every transaction of the chunk holds: up to the first that its block has no room for they are
    delivered, and their last writes enter the state. */
 static hd_err commit_chunk(ordered *o, hd_version_input *in, uint32_t begin, uint32_t *done_cnt) {
     uint64_t begin_ns = hd_clock_ns();
     const hd_versions *versions;
+    range_job job = {.o = o, .begin = begin, .cnt = in->tx_cnt};
+    hd_err err = hd_pool_for(host_pool(o), (in->tx_cnt + RANGE_TX_CNT - 1) / RANGE_TX_CNT, 0,
+                             sum_ranges, &job);
     uint32_t cnt = find_over(o, begin, in->tx_cnt);
-    hd_err err = HD_OK;
     if (cnt < in->tx_cnt) {
         in->tx_cnt = cnt;
         err = hd_version_index_build(o->k->index, &versions, in);
     }
     if (err == HD_OK && o->seq->receipt && !(o->seq->flags & HD_ORDERED_RECEIPTS))
         err = hd_version_index_settle(o->k->index, in);
-    for (uint32_t i = 0; err == HD_OK && i < cnt; i++) {
-        block_turn(o, &o->seq->txs[begin + i]);
-        err = deliver(o, begin + i, &o->k->chunk.receipts[i], &o->k->chunk);
-    }
+    if (err == HD_OK)
+        err = deliver_chunk(o, begin, cnt);
     if (err == HD_OK)
         err = hd_version_index_commit(o->k->index, o->s, in);
     hd_state_world(&o->world, o->s);
@@ -387,22 +512,77 @@ static hd_err run_round(ordered *o, const hd_batch *batch, int on_device) {
     return err;
 }
 
-/* What a round costs and brings, at the prices met so far: 1 where running the invalid ones again
-   at once is cheaper than running alone those that it will bring, taken to be as many as the last
-   round brought. Without prices a round must bring half. */
-static int round_pays(const ordered *o, uint32_t cnt, uint32_t last_cnt, uint32_t invalid_cnt,
-                      uint64_t index_ns) {
-    const kept *k = o->k;
-    if (invalid_cnt <= last_cnt / 2)
-        return 1;
-    if (!k->alone_gas || (o->seq->flags & HD_ORDERED_NEVER_SERIAL))
-        return 0;
-    uint64_t gas = 0;
-    for (uint32_t i = 0; i < cnt; i++)
-        gas += k->chunk.receipts[i].gas_used;
-    double alone_ns = (double)gas * (double)k->alone_ns / ((double)k->alone_gas * cnt);
-    double round_ns = (double)k->first_ns * invalid_cnt / cnt + (double)index_ns;
-    return (double)(last_cnt - invalid_cnt) * alone_ns > round_ns;
+/* What comes after a validation. */
+#define NEXT_ROUND 0u
+#define NEXT_CHAINS 1u
+#define NEXT_IN_ORDER 2u
+
+/* What the chunk's transactions cost alone, ns for each gas, at the prices met so far. 0: not
+   known. */
+static double gas_price_ns(const kept *k) {
+    return k->alone_gas ? (double)k->alone_ns / (double)k->alone_gas : 0;
+}
+
+/* What is cheapest at the prices met so far: the invalid ones at once, in chains beside each other,
+   or one after the other. A round is taken to bring the share that the last one brought, the first
+   tagged one what such rounds bring, and so do those after it, until none is left. */
+static hd_err choose_next(ordered *o, uint32_t *next, hd_chains_found *found,
+                          const hd_versions *versions, const hd_version_input *in, uint32_t round,
+                          uint32_t last_cnt, uint32_t invalid_cnt, uint64_t index_ns) {
+    kept *k = o->k;
+    int is_free = (o->seq->flags & HD_ORDERED_NEVER_SERIAL) != 0;
+    double price = gas_price_ns(k), threads = hd_pool_thread_cnt(host_pool(o));
+    *next = NEXT_ROUND;
+    if (invalid_cnt <= last_cnt / 2 && (is_free || price == 0 || invalid_cnt < CHUNK_WORTH))
+        return HD_OK;
+    uint64_t begin_ns = hd_clock_ns();
+    hd_err err = hd_chains_find(k->chains, found, versions, in, k->invalid, invalid_cnt);
+    o->stats->lane_ns += hd_clock_ns() - begin_ns;
+    if (err != HD_OK)
+        return err;
+    /* Without prices, and for tests: sums are tried, then chains wherever there are two. */
+    if (is_free || price == 0) {
+        if (round > 1)
+            *next = found->chain_cnt > 1 ? NEXT_CHAINS : NEXT_IN_ORDER;
+        return HD_OK;
+    }
+    *next = NEXT_CHAINS;
+    double in_order = (double)found->gas * price + (double)in->tx_cnt * HELD_NS;
+    double left = round == 1 ? 1 - k->tagged_share : (double)invalid_cnt / last_cnt;
+    double rounds =
+        left < 1 ? ((double)k->first_ns * invalid_cnt / in->tx_cnt + (double)index_ns) / (1 - left)
+                 : in_order + 1;
+    double chains = HD_MAX((double)found->gas / threads, (double)found->longest_gas) * price *
+                        LANE_PERCENT / 100 +
+                    (double)index_ns;
+    if (rounds <= chains && rounds <= in_order)
+        *next = NEXT_ROUND;
+    else if (chains > in_order)
+        *next = NEXT_IN_ORDER;
+    return HD_OK;
+}
+
+/* The chains that were found last, on the host's threads. */
+static hd_err run_chains(ordered *o, const hd_batch *round, const hd_chains_found *found,
+                         uint32_t *rerun_cnt) {
+    kept *k = o->k;
+    uint64_t begin_ns = hd_clock_ns();
+    hd_batch batch = *round;
+    uint32_t most;
+    batch.flags = HD_BATCH_READS | HD_BATCH_KEEP;
+    hd_chains_begin(k->chains, &batch);
+    hd_err err = hd_exec_run(k->many ? k->many : o->x, &k->chunk, &batch);
+    if (err != HD_OK)
+        return err;
+    uint32_t cnt = hd_chains_end(k->chains, k->is_late, &most);
+    *rerun_cnt += cnt;
+    k->lane_rerun_cnt += cnt;
+    o->stats->round_cnt++;
+    o->stats->lane_chain_cnt += found->chain_cnt;
+    o->stats->lane_tx_cnt += found->tx_cnt;
+    o->stats->chain_cnt = HD_MAX(o->stats->chain_cnt, found->longest_cnt);
+    o->stats->lane_ns += hd_clock_ns() - begin_ns;
+    return HD_OK;
 }
 
 /* Rounds until every transaction of the chunk holds: *is_settled is 1; or until that is too dear.
@@ -410,7 +590,8 @@ static int round_pays(const ordered *o, uint32_t cnt, uint32_t last_cnt, uint32_
 static hd_err run_rounds(ordered *o, hd_batch *batch, hd_version_input *in, uint32_t *rerun_cnt,
                          int *is_settled, int *on_device) {
     kept *k = o->k;
-    uint32_t invalid_cnt, last_cnt = in->tx_cnt, first = 0;
+    uint32_t invalid_cnt, last_cnt = in->tx_cnt, first = 0, next = NEXT_ROUND;
+    hd_chains_found found;
     *is_settled = 0;
     for (uint32_t round = 1;; round++) {
         uint64_t begin_ns = hd_clock_ns(), index_ns;
@@ -421,15 +602,32 @@ static hd_err run_rounds(ordered *o, hd_batch *batch, hd_version_input *in, uint
         o->stats->index_ns += index_ns;
         if (err != HD_OK)
             return err;
+        if (round == 2 && next == NEXT_ROUND) /* what tagging brought */
+            k->tagged_share = (k->tagged_share + 1 - (double)invalid_cnt / last_cnt) / 2;
+        else if (round == 1) /* it is tried again now and then */
+            k->tagged_share += (1 - k->tagged_share) / 16;
         *is_settled = invalid_cnt == 0 || (!HD_KEEPS(HD_MUTATION_FINAL) && round > 1);
-        if (*is_settled || round > ROUND_MAX ||
-            !round_pays(o, in->tx_cnt, last_cnt, invalid_cnt, index_ns))
+        if (*is_settled || round > ROUND_MAX)
             return HD_OK;
+        if (next == NEXT_CHAINS && invalid_cnt > last_cnt / 2)
+            return HD_OK; /* who meets whom was guessed wrong */
+        err = choose_next(o, &next, &found, batch->versions, in, round, last_cnt, invalid_cnt,
+                          index_ns);
+        if (err != HD_OK || next == NEXT_IN_ORDER)
+            return err;
         first = k->invalid[0]; /* what stands before it is final */
+        if (next == NEXT_CHAINS) {
+            err = run_chains(o, batch, &found, rerun_cnt);
+            *on_device = 0;
+            last_cnt = invalid_cnt;
+            if (err != HD_OK)
+                return err;
+            continue;
+        }
         begin_ns = hd_clock_ns();
         batch->list = k->invalid;
         batch->list_cnt = invalid_cnt;
-        batch->flags = HD_BATCH_READS | HD_BATCH_KEEP;
+        batch->flags = HD_BATCH_READS | HD_BATCH_KEEP | HD_BATCH_TAGGED;
         /* Never back to the device: what is left only shrinks. */
         *on_device = *on_device && is_for_device(o, round, invalid_cnt, last_cnt);
         if (*on_device)
@@ -466,6 +664,7 @@ static hd_err run_from_start(ordered *o, hd_version_input *in, uint32_t *rerun_c
                       .blockhash_ctx = o->seq->blockhash_ctx};
     *rerun_cnt = 0;
     *is_settled = 0;
+    k->lane_rerun_cnt = 0;
     hd_err err = run_round(o, &batch, *on_device);
     if (err != HD_OK)
         return err;
@@ -503,7 +702,8 @@ static hd_err run_chunk(ordered *o, uint32_t begin, uint32_t cnt, uint32_t *done
                            .txs = o->seq->txs + begin,
                            .results = &k->chunk,
                            .is_late = k->is_late,
-                           .tx_cnt = cnt};
+                           .tx_cnt = cnt,
+                           .env_cnt = o->seq->env_cnt};
     err = run_from_start(o, &in, rerun_cnt, &is_settled, &on_device);
     if (on_device && (err == HD_ERR_DEVICE || err == HD_ERR_NOMEM)) {
         /* Nothing of the chunk has entered the state: it begins anew without the device. */
@@ -516,6 +716,7 @@ static hd_err run_chunk(ordered *o, uint32_t begin, uint32_t cnt, uint32_t *done
     if (err != HD_OK)
         return err;
     o->stats->chunk_cnt++;
+    o->stats->sum_cnt += hd_version_index_sum_cnt(k->index);
     if (is_settled)
         err = commit_chunk(o, &in, begin, done_cnt);
     else
@@ -553,8 +754,11 @@ static hd_err run_priced_chunk(ordered *o, uint32_t *at, const uint32_t range[2]
     ns = hd_clock_ns() - ns;
     *at += done_cnt;
     k->probed_cnt++;
-    /* Conflicts within a chunk grow with its length: find the length that has few. */
-    if (rerun_cnt > cnt / 4)
+    /* Conflicts within a chunk grow with its length: find the length that has few. What ran again
+       in chains did so beside others, which longer chunks have more of. */
+    if (k->lane_rerun_cnt > cnt / 16 && k->lane_rerun_cnt >= rerun_cnt / 8 * 7)
+        k->chunk_cnt = HD_MIN(k->chunk_cnt * 2, range[1]);
+    else if (rerun_cnt > cnt / 4)
         k->chunk_cnt = HD_MAX(k->chunk_cnt / 2, range[0]);
     else if (rerun_cnt < cnt / 16)
         k->chunk_cnt = HD_MIN(k->chunk_cnt * 4, range[1]);
@@ -615,11 +819,13 @@ hd_err hd_exec_ordered(hd_exec *x, hd_state *s, const hd_sequence *seq, hd_order
     o.seq = seq;
     hd_state_world(&o.world, s);
     int is_cuda = hd_exec_backend(x) == HD_BACKEND_CUDA && !o.k->is_device_lost;
-    uint32_t chunk_max = seq->chunk_cnt ? seq->chunk_cnt : is_cuda ? CHUNK_CUDA : CHUNK_HOST;
-    chunk_max = HD_MIN(chunk_max, HD_ORDERED_CHUNK_MAX);
+    uint32_t thread_cnt = hd_pool_thread_cnt(host_pool(&o));
+    uint32_t chunk_max = is_cuda ? CHUNK_CUDA : HD_MIN(CHUNK_THREAD * thread_cnt, CHUNK_HOST);
+    if (!is_cuda)
+        chunk_max = HD_MAX(chunk_max, CHUNK_HOST_MIN);
+    chunk_max = HD_MIN(seq->chunk_cnt ? seq->chunk_cnt : chunk_max, HD_ORDERED_CHUNK_MAX);
     /* One thread gains nothing by running ahead. */
-    hd_pool *pool = hd_exec_pool(o.k->many ? o.k->many : x);
-    if (!is_cuda && hd_pool_thread_cnt(pool) == 1 && !(seq->flags & HD_ORDERED_NEVER_SERIAL))
+    if (!is_cuda && thread_cnt == 1 && !(seq->flags & HD_ORDERED_NEVER_SERIAL))
         chunk_max = 1;
     uint32_t range[2] = {HD_MIN(is_cuda ? CHUNK_MIN_CUDA : CHUNK_MIN_HOST, chunk_max), chunk_max};
     if (seq->flags & HD_ORDERED_NEVER_SERIAL)

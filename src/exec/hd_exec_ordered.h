@@ -4,8 +4,9 @@
    A chunk of the sequence runs at once against the state as it is. What its transactions wrote is
    indexed, and each one's reads are compared by value with what the index says its predecessors
    left. Those that do not hold run again, reading the index; and so on until all hold. Where
-   rounds do not converge, the chunk is finished in order: what holds is applied, what does not runs
-   again alone.
+   rounds do not converge, what does not hold is cut into chains that do not meet (hd_chains.h),
+   each of which runs in order on a host thread; where they are one chain, or guessed wrong, the
+   chunk is finished in order: what holds is applied, what does not runs again alone.
 
    On a device's handle (cuda; tiled, which stands for one in tests) the first round of a chunk and
    later ones of many transactions run on the device, the others on host threads that the handle
@@ -62,11 +63,15 @@ typedef struct {
     uint64_t serial_cnt;   /* transactions that ran outside of chunks */
     uint64_t refused_cnt;  /* HD_TX_INVALID... in the end */
     uint64_t failed_cnt;   /* HD_TX_REVERT or HD_TX_HALT in the end */
+    uint64_t sum_cnt;      /* slots that transactions of chunks left as sums (hd_core_tags.inc) */
     uint64_t chain_cnt;    /* the longest chain met: 1, and how often one transaction ran again */
     uint64_t device_round_cnt; /* of the rounds, those on a device */
     uint64_t device_lost_cnt;  /* chunks that a device failed at and the host ran anew */
     uint64_t chunk_ns;         /* time in which chunks ran at once */
     uint64_t kernel_ns;        /* of it, kernels (cuda) */
+    uint64_t lane_chain_cnt;   /* chains that ran beside each other, each on one thread */
+    uint64_t lane_tx_cnt;      /* transactions in them, those included that kept their results */
+    uint64_t lane_ns;          /* finding and running them */
     uint64_t index_ns;         /* indexing and validating */
     uint64_t again_ns;         /* rounds after the first */
     uint64_t commit_ns;        /* receipts and writes of chunks */

@@ -10,24 +10,6 @@
 
 /* ---- small readers ---- */
 
-/* An address with or without "0x". */
-static hd_err read_address(hd_address *out, hd_msg *msg, hd_json place, const char *text,
-                           size_t sz) {
-    size_t out_sz = 0;
-    const char *reason = NULL;
-    if (sz >= 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
-        text += 2;
-        sz -= 2;
-    }
-    if (sz != 2 * sizeof out->b ||
-        hd_hex_decode(out->b, sizeof out->b, &out_sz, &reason, text, sz) != HD_OK)
-        return hd_json_fail(msg, place,
-                            "an address of 40 hexadecimal digits is expected, not "
-                            "\"%.60s\"",
-                            text);
-    return HD_OK;
-}
-
 /* Members that may be missing: *out is then left alone. */
 static hd_err find_u64(uint64_t *out, hd_msg *msg, hd_json obj, const char *key) {
     hd_json val;
@@ -47,19 +29,13 @@ static hd_err find_u256(hd_u256 *out, hd_msg *msg, hd_json obj, const char *key)
     return err;
 }
 
-/* A key of an object as a number: decimal, hexadecimal with "0x", or 64 hexadecimal digits. */
+/* A key of an object as a number; here also 64 hexadecimal digits alone. */
 static hd_err read_key(hd_hash *out, hd_msg *msg, hd_json place, const char *key) {
-    size_t sz = strlen(key);
-    const char *reason = "no digit";
-    size_t word_sz = 0;
-    int is_hex = sz > 2 && key[0] == '0' && (key[1] == 'x' || key[1] == 'X');
+    size_t sz = strlen(key), word_sz = 0;
     if (sz == 2 * sizeof out->b &&
-        hd_hex_decode(out->b, sizeof out->b, &word_sz, &reason, key, sz) == HD_OK)
+        hd_hex_decode(out->b, sizeof out->b, &word_sz, NULL, key, sz) == HD_OK)
         return HD_OK;
-    hd_err err = is_hex ? hd_hex_parse_num(out->b, sizeof out->b, &reason, key, sz)
-                        : hd_dec_parse_num(out->b, sizeof out->b, &reason, key, sz);
-    return err == HD_OK ? HD_OK
-                        : hd_json_fail(msg, place, "\"%.80s\" is no number: %s", key, reason);
+    return hd_json_key_num(out, msg, place, key);
 }
 
 /* ---- accounts ---- */
@@ -109,7 +85,7 @@ hd_err hd_genesis_alloc_read(hd_state *s, hd_msg *msg, hd_json val) {
     hd_err err = HD_OK;
     for (hd_json_iter it = hd_json_begin(val); err == HD_OK && hd_json_next(&it);) {
         hd_address addr;
-        err = read_address(&addr, msg, it.val, it.key, strlen(it.key));
+        err = hd_json_key_address(&addr, msg, it.val, it.key, strlen(it.key));
         if (err == HD_OK)
             err = read_account(s, &code, msg, &addr, it.val);
     }

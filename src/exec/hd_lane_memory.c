@@ -21,6 +21,7 @@ static void class_fill(hd_lane_class *c, uint32_t shift) {
     c->account_index_max = (1u << 23) >> shift;
     c->slot_index_max = (1u << 25) >> shift;
     c->linear_sz = (1u << 30) >> shift;
+    c->is_tagged = 1;
     hd_lane_class_layout(c);
 }
 

@@ -207,8 +207,10 @@ HD_INL void hd_pipe_admit(const hd_pipe *p, uint32_t t) {
     uint32_t verdict = hd_tx_admit(&p->txs[t], &p->hashes[t], &p->items[t], &status, p->raw, off,
                                    short_sz, &room, p->fork, p->chain_id);
     /* A lane takes no gas limit of 2^63 and more. */
-    if (verdict != HD_ADMIT_OK || status != HD_TX_SUCCESS || p->txs[t].gas_limit >> 63)
+    if (verdict != HD_ADMIT_OK || status != HD_TX_SUCCESS || p->txs[t].gas_limit >> 63) {
         hd_atomic_or32(&p->counters->why, HD_PIPE_ADMISSION);
+        hd_zero(&p->items[t], sizeof(p->items[t])); /* recovery runs over all, and refuses this */
+    }
 }
 
 HD_INL void hd_pipe_sender(const hd_pipe *p, uint32_t t) {

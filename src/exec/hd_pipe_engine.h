@@ -11,10 +11,17 @@
 extern "C" {
 #endif
 
+/* Where calls queue their work: both run at once. */
+#define HD_PIPE_STREAM_MAIN 0u
+#define HD_PIPE_STREAM_INTAKE 1u /* admission of the block that comes next */
+
 /* Pointers named dev_ are of the backend's memory. All calls may return before their work is done,
    in order; down and select wait. Errors: HD_ERR_NOMEM, HD_ERR_DEVICE. */
 typedef struct {
     void (*close)(void *ctx);
+    /* Of the calls that follow: alloc, release, up, down, zero, wait, run and recover. Recover is
+       called for one of the two only. */
+    void (*select_stream)(void *ctx, uint32_t which);
     hd_err (*alloc)(void *ctx, void **dev_out, size_t sz);
     void (*release)(void *ctx, void *dev_p); /* NULL is allowed */
     hd_err (*up)(void *ctx, void *dev_dst, const void *src, size_t sz);
@@ -26,6 +33,10 @@ typedef struct {
     hd_err (*move)(void *ctx, void *dev_dst, const void *dev_src, size_t sz);
     hd_err (*zero)(void *ctx, void *dev_p, size_t sz);
     hd_err (*wait)(void *ctx);
+    /* mark: what was queued so far on the selected stream is mark idx, 0 or 1; meet waits for it.
+     */
+    hd_err (*mark)(void *ctx, uint32_t idx);
+    hd_err (*meet)(void *ctx, uint32_t idx);
     /* Memory of the host that up and down are fastest with. */
     hd_err (*pin)(void *ctx, void **out, size_t sz);
     void (*unpin)(void *ctx, void *p);

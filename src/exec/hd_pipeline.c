@@ -12,7 +12,6 @@
    eighth of what is left. */
 #define ROUND_MAX 64u
 #define ROUND_GAIN 8u
-#define RAW_PAD 64u /* lanes read calldata in words */
 
 /* As hd_state.c lays a code out: zeros behind it, the next one at a multiple of 32. */
 #define CODE_ROOM(sz) (((uint64_t)(sz) + 33 + 31) & ~(uint64_t)31)
@@ -20,8 +19,7 @@
 
 /* ---- memory ---- */
 
-hd_err hd_pipe_room_make(hd_pipeline *p, uint32_t which, void **out, size_t sz) {
-    hd_pipe_room *r = &p->rooms[which];
+hd_err hd_pipe_room_make(hd_pipeline *p, hd_pipe_room *r, void **out, size_t sz) {
     if (sz > r->sz || !r->p) {
         size_t want = sz + sz / 8 + 256;
         p->e->release(p->ctx, r->p);
@@ -132,6 +130,7 @@ void hd_pipeline_close(hd_pipeline *p) {
     hd_pipe_behind_close(p);
     for (uint32_t i = 0; i < M_CNT; i++)
         p->e->release(p->ctx, p->rooms[i].p);
+    hd_pipe_intake_close(p);
     p->e->close(p->ctx);
     free(p->codes.to);
     free(p->codes.from);
@@ -476,58 +475,6 @@ hd_err hd_pipeline_fetch(hd_state *out, hd_pipeline *p) {
 
 /* ---- a block ---- */
 
-static hd_err block_check(const hd_pipeline_block *b) {
-    if (b->tx_cnt > HD_PIPELINE_TX_MAX)
-        return HD_ERR_LIMIT;
-    if (b->tx_cnt && b->off[0] > b->off[b->tx_cnt])
-        return HD_ERR_LIMIT;
-    for (uint32_t i = 0; i < b->tx_cnt; i++)
-        if (b->off[i] > b->off[i + 1])
-            return HD_ERR_LIMIT;
-    return b->tx_cnt && b->off[b->tx_cnt] > HD_PIPELINE_RAW_MAX ? HD_ERR_LIMIT : HD_OK;
-}
-
-static hd_err upload(hd_pipeline *p, const hd_pipeline_block *b) {
-    hd_pipe *q = &p->pipe;
-    uint32_t n = b->tx_cnt;
-    uint8_t *raw, *is_late;
-    uint64_t *raw_off;
-    hd_env *env;
-    hd_recover_result *senders;
-    uint32_t *list;
-    size_t raw_sz = (size_t)b->off[n];
-    p->data_sz = raw_sz + RAW_PAD + raw_sz + raw_sz / 16;
-    ROOM(M_ENV, env, 1);
-    ROOM(M_RAW, raw, p->data_sz + RAW_PAD);
-    ROOM(M_RAW_OFF, raw_off, (size_t)n + 1);
-    ROOM(M_TXS, q->txs, n);
-    ROOM(M_HASHES, q->hashes, n);
-    ROOM(M_ITEMS, q->items, n);
-    ROOM(M_SENDERS, senders, n);
-    ROOM(M_LATE, is_late, n);
-    ROOM(M_INVALID, q->is_invalid, n);
-    ROOM(M_LIST, list, n);
-    ROOM(M_GAS, q->gas_at, (size_t)n + 1);
-    q->raw = raw;
-    q->lists_off = raw_sz + RAW_PAD;
-    q->raw_off = raw_off;
-    q->env = env;
-    q->senders = senders;
-    q->is_late = is_late;
-    q->list = list;
-    q->tx_cnt = n;
-    q->fork = b->env.fork;
-    q->chain_id = b->env.chain_id;
-    q->versions = NULL;
-    p->counters.why = 0;
-    TRY(hd_pipe_counters_put(p));
-    TRY(p->e->up(p->ctx, env, &b->env, sizeof(*env)));
-    TRY(p->e->up(p->ctx, raw, b->raw, raw_sz));
-    TRY(p->e->zero(p->ctx, raw + raw_sz, RAW_PAD));
-    TRY(p->e->up(p->ctx, raw_off, b->off, ((size_t)n + 1) * 8));
-    return p->e->zero(p->ctx, is_late, n);
-}
-
 /* Keys, tables and room of one kind, from entries that are placed. */
 static hd_err build_set(hd_pipeline *p, uint32_t kind) {
     hd_pipe_set *s = &p->pipe.set[kind];
@@ -753,17 +700,8 @@ static hd_err settle(hd_pipeline_result *out, hd_pipeline *p, const hd_pipeline_
         out->field += now - ns; \
         ns = now; \
     } while (0)
-    TRY(upload(p, b));
-    STAGE(upload_ns);
-    TRY(hd_pipe_phase(p, HD_PIPE_ADMIT, b->tx_cnt));
-    TRY(hd_pipe_counters_get(p));
-    STAGE(admit_ns);
-    if (p->counters.why)
-        return HD_OK;
-    TRY(p->e->recover(p->ctx, (hd_recover_result *)p->pipe.senders, p->pipe.items, b->tx_cnt));
-    TRY(hd_pipe_phase(p, HD_PIPE_SENDER, b->tx_cnt));
-    TRY(hd_pipe_counters_get(p));
-    STAGE(recover_ns);
+    TRY(hd_pipe_admitted(out, p, b));
+    ns = hd_clock_ns();
     if (p->counters.why)
         return HD_OK;
     if (p->behind.is_set) {
@@ -910,10 +848,12 @@ hd_err hd_pipeline_run(hd_pipeline_result *out, hd_pipeline *p, hd_msg *msg,
     p->set.supply_cnt = 0;
     if (!p->behind.s && !p->is_loaded)
         return HD_ERR_ABSENT;
-    TRY(block_check(block));
+    TRY(hd_pipe_block_check(block));
     err = p->behind.s ? run_behind(out, p, msg, block) : run_alone(out, p, msg, block);
     if (p->behind.s && p->behind.is_lost)
         out->flags |= HD_PIPELINE_DEVICE_LOST;
+    if (block->tx_cnt)
+        p->in_idx = 1 - p->in_idx;
     out->supply_cnt = p->set.supply_cnt;
     out->total_ns = hd_clock_ns() - begin_ns;
     return err;

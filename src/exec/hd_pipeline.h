@@ -129,11 +129,21 @@ typedef struct {
     uint64_t rerun_cnt;  /* transactions that ran again, once for each time */
     uint64_t supply_cnt; /* accounts and slots that were supplied from the state behind */
     uint64_t evict_cnt;  /* and those that left after the block */
-    /* Time of the stages. store_ns: what the state behind cost this call, waiting for it
-       included. */
+    /* Time of the stages. Of a prepared block upload and admission are 0, and recover_ns is what
+       the block still had to wait for. store_ns: what the state behind cost this call, waiting for
+       it included. */
     uint64_t upload_ns, admit_ns, recover_ns, execute_ns, index_ns, again_ns, commit_ns, root_ns,
         receipts_ns, store_ns, total_ns;
 } hd_pipeline_result;
+
+/* hd_pipeline_prepare begins the admission of a block (upload, decoding, hashes, senders), which
+   goes on while the blocks before it run: call it for block n + 1, then hd_pipeline_run for block
+   n. At most two blocks are on their way; a third is not begun, which changes no result. Blocks are
+   then run in the order in which they were prepared; the first that is not the prepared one (same
+   pointers, same environment) makes what was prepared void. raw and off must stay as they are until
+   the block has run or the pipeline is closed. HD_ERR_LIMIT as of hd_pipeline_run; what else
+   fails does so again when the block runs, and is told there. */
+hd_err hd_pipeline_prepare(hd_pipeline *p, const hd_pipeline_block *block);
 
 /* hd_pipeline_run runs a block against the resident state. A block with a transaction that is not
    valid is refused as a whole: HD_OK with refused_idx below tx_cnt, its reason in msg (may be

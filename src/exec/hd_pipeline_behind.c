@@ -383,6 +383,7 @@ static hd_err follow(hd_hash *root, hd_pipeline *p, hd_undo *changes) {
 void hd_pipe_lose_device(hd_pipeline *p) {
     p->behind.is_lost = 1;
     p->is_loaded = 0;
+    p->in[0].is_begun = p->in[1].is_begun = 0;
 }
 
 hd_err hd_pipe_run_behind(hd_pipeline_result *out, hd_pipeline *p, hd_msg *msg,
@@ -512,10 +513,12 @@ hd_err hd_pipeline_reload(hd_hash *root, hd_pipeline *p) {
         return HD_ERR_ABSENT;
     TRY(hd_pipe_behind_wait(p));
     hd_pipe_lose_device(p);
+    p->in[0].is_begun = p->in[1].is_begun = 0; /* what was admitted may be lost, too */
     for (uint32_t i = 0; i < M_CNT; i++) {
         p->e->release(p->ctx, p->rooms[i].p);
         memset(&p->rooms[i], 0, sizeof(p->rooms[i]));
     }
+    hd_pipe_intake_close(p);
     TRY(load(root, p));
     d->is_lost = 0;
     d->root = *root;

@@ -49,7 +49,9 @@ typedef struct {
     hd_recover_cuda *recover;
     hd_forest_cuda *forest;
     hd_cuda_results results;
-    cudaStream_t stream;
+    cudaStream_t streams[2]; /* HD_PIPE_STREAM_...; the first is exec's */
+    cudaStream_t stream;     /* the one that is selected */
+    cudaEvent_t marks[2];
     cudaStream_t copy_stream; /* what comes down beside the kernels */
     cudaEvent_t copy_event;
     buffer buf[B_CNT];
@@ -108,12 +110,22 @@ static void device_close(void *ctx) {
         else if (d->buf[i].p)
             cudaFree(d->buf[i].p);
     }
+    if (d->streams[1])
+        cudaStreamDestroy(d->streams[1]);
+    for (uint32_t i = 0; i < 2; i++)
+        if (d->marks[i])
+            cudaEventDestroy(d->marks[i]);
     if (d->copy_event)
         cudaEventDestroy(d->copy_event);
     if (d->copy_stream)
         cudaStreamDestroy(d->copy_stream);
     hd_exec_cuda_close(d->exec);
     free(d);
+}
+
+static void device_select_stream(void *ctx, uint32_t which) {
+    device *d = (device *)ctx;
+    d->stream = d->streams[which];
 }
 
 static hd_err device_alloc(void *ctx, void **out, size_t sz) {
@@ -171,6 +183,17 @@ static hd_err device_zero(void *ctx, void *p, size_t sz) {
 
 static hd_err device_wait(void *ctx) {
     CK(cudaStreamSynchronize(((device *)ctx)->stream));
+    return HD_OK;
+}
+
+static hd_err device_mark(void *ctx, uint32_t idx) {
+    device *d = (device *)ctx;
+    CK(cudaEventRecord(d->marks[idx], d->stream));
+    return HD_OK;
+}
+
+static hd_err device_meet(void *ctx, uint32_t idx) {
+    CK(cudaEventSynchronize(((device *)ctx)->marks[idx]));
     return HD_OK;
 }
 
@@ -354,11 +377,12 @@ static hd_err device_root(void *ctx, hd_hash *root) {
 }
 
 static const hd_pipe_engine device_engine = {
-    device_close,      device_alloc,        device_release, device_up,     device_down,
-    device_down_begin, device_down_end,     device_move,    device_zero,   device_wait,
-    device_pin,        device_unpin,        device_run,     device_sum32,  device_sum64,
-    device_scan_folds, device_scan_wipes,   device_sort,    device_select, device_recover,
-    device_execute,    device_forest_reset, device_changes, device_root};
+    device_close,   device_select_stream, device_alloc,    device_release,    device_up,
+    device_down,    device_down_begin,    device_down_end, device_move,       device_zero,
+    device_wait,    device_mark,          device_meet,     device_pin,        device_unpin,
+    device_run,     device_sum32,         device_sum64,    device_scan_folds, device_scan_wipes,
+    device_sort,    device_select,        device_recover,  device_execute,    device_forest_reset,
+    device_changes, device_root};
 
 extern "C" hd_err hd_pipe_cuda_open(const hd_pipe_engine **engine, void **ctx) {
     device *d = (device *)calloc(1, sizeof(*d));
@@ -368,8 +392,15 @@ extern "C" hd_err hd_pipe_cuda_open(const hd_pipe_engine **engine, void **ctx) {
         d->buf[i].is_host = 1;
     hd_err err = hd_exec_cuda_open(&d->exec);
     if (err == HD_OK) {
-        d->stream = (cudaStream_t)hd_exec_cuda_stream(d->exec);
-        if (cudaStreamCreateWithFlags(&d->copy_stream, cudaStreamNonBlocking) != cudaSuccess ||
+        d->stream = d->streams[0] = (cudaStream_t)hd_exec_cuda_stream(d->exec);
+        /* Blocks are admitted in the gaps that running ones leave. */
+        int low, high;
+        if (cudaDeviceGetStreamPriorityRange(&low, &high) != cudaSuccess ||
+            cudaStreamCreateWithPriority(&d->streams[1], cudaStreamNonBlocking, low) !=
+                cudaSuccess ||
+            cudaEventCreateWithFlags(&d->marks[0], cudaEventDisableTiming) != cudaSuccess ||
+            cudaEventCreateWithFlags(&d->marks[1], cudaEventDisableTiming) != cudaSuccess ||
+            cudaStreamCreateWithFlags(&d->copy_stream, cudaStreamNonBlocking) != cudaSuccess ||
             cudaEventCreateWithFlags(&d->copy_event, cudaEventDisableTiming) != cudaSuccess)
             err = HD_ERR_DEVICE;
     }

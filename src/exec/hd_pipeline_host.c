@@ -56,8 +56,19 @@ static hd_err host_zero(void *ctx, void *p, size_t sz) {
     return HD_OK;
 }
 
+static void host_select_stream(void *ctx, uint32_t which) {
+    (void)ctx;
+    (void)which;
+}
+
 static hd_err host_wait(void *ctx) {
     (void)ctx;
+    return HD_OK;
+}
+
+static hd_err host_mark(void *ctx, uint32_t idx) {
+    (void)ctx;
+    (void)idx;
     return HD_OK;
 }
 
@@ -237,6 +248,7 @@ static hd_err host_root(void *ctx, hd_hash *root) {
 }
 
 static const hd_pipe_engine host_engine = {.close = host_close,
+                                           .select_stream = host_select_stream,
                                            .alloc = host_alloc,
                                            .release = host_release,
                                            .up = host_move,
@@ -246,6 +258,8 @@ static const hd_pipe_engine host_engine = {.close = host_close,
                                            .move = host_move,
                                            .zero = host_zero,
                                            .wait = host_wait,
+                                           .mark = host_mark,
+                                           .meet = host_mark,
                                            .pin = host_alloc,
                                            .unpin = host_release,
                                            .run = host_run,

@@ -1,6 +1,6 @@
 /* hd_pipeline_internal.h - the inside of a pipeline, for the files that drive one: hd_pipeline.c
-   (which phase comes when), hd_pipeline_behind.c (the state behind it), hd_pipeline_set.c (what of
-   that is resident). */
+   (which phase comes when), hd_pipeline_intake.c (admission), hd_pipeline_behind.c (the state
+   behind it), hd_pipeline_set.c (what of that is resident). */
 #ifndef HD_PIPELINE_INTERNAL_H
 #define HD_PIPELINE_INTERNAL_H
 
@@ -12,14 +12,7 @@
 
 /* Memory of the backend, by use. */
 enum {
-    M_ENV,
     M_COUNTERS,
-    M_RAW,
-    M_RAW_OFF,
-    M_TXS,
-    M_HASHES,
-    M_ITEMS,
-    M_SENDERS,
     M_LATE,
     M_INVALID,
     M_LIST,
@@ -53,6 +46,18 @@ typedef struct {
     void *p;
     size_t sz;
 } hd_pipe_room;
+
+/* What admission makes of a block. There are two, so that one block is admitted while the one
+   before it runs. */
+enum { IN_ENV, IN_COUNTERS, IN_RAW, IN_RAW_OFF, IN_TXS, IN_HASHES, IN_ITEMS, IN_SENDERS, IN_CNT };
+
+typedef struct {
+    hd_pipe_room rooms[IN_CNT];
+    hd_pipe pipe;            /* the fields of admission */
+    hd_pipeline_block block; /* as it was given */
+    uint32_t is_begun;
+    size_t data_sz; /* of the bytes, with the room for lists */
+} hd_pipe_intake;
 
 /* Codes of the backend, which come in any order, and where they are in the state behind. Bytes and
    words are reserved, so that codes never move while lanes run. */
@@ -115,6 +120,8 @@ struct hd_pipeline {
     const hd_pipe_engine *e;
     void *ctx;
     hd_pipe_room rooms[M_CNT];
+    hd_pipe_intake in[2];
+    uint32_t in_idx; /* of the block that runs, or that runs next */
     hd_pipe pipe;
     hd_pipe_counters counters; /* as last read */
     uint32_t backend;
@@ -134,13 +141,14 @@ struct hd_pipeline {
             return try_; \
     } while (0)
 
-#define ROOM(which, field, cnt) \
-    TRY(hd_pipe_room_make(p, which, (void **)&(field), (size_t)(cnt) * sizeof(*(field))))
+#define ROOM_AT(room, field, cnt) \
+    TRY(hd_pipe_room_make(p, room, (void **)&(field), (size_t)(cnt) * sizeof(*(field))))
+#define ROOM(which, field, cnt) ROOM_AT(&p->rooms[which], field, cnt)
 
 /* ---- hd_pipeline.c ---- */
 
 /* Room for sz bytes; what was there is lost. */
-hd_err hd_pipe_room_make(hd_pipeline *p, uint32_t which, void **out, size_t sz);
+hd_err hd_pipe_room_make(hd_pipeline *p, hd_pipe_room *room, void **out, size_t sz);
 hd_err hd_pipe_phase(hd_pipeline *p, uint32_t phase, uint32_t cnt);
 hd_err hd_pipe_counters_put(hd_pipeline *p);
 hd_err hd_pipe_counters_get(hd_pipeline *p);
@@ -161,6 +169,15 @@ hd_err hd_pipe_make_room(hd_pipeline *p);
 /* The resident code that is code_idx behind, sent up where it is not there. With a working set
    HD_ERR_LIMIT: there is no more room for codes. */
 hd_err hd_pipe_code(hd_pipeline *p, uint32_t *out, uint32_t code_idx);
+
+/* ---- hd_pipeline_intake.c ---- */
+
+hd_err hd_pipe_block_check(const hd_pipeline_block *b);
+/* The block's transactions with their senders become those that run: from what was prepared, else
+   from the start. counters.why says whether all were admitted. */
+hd_err hd_pipe_admitted(hd_pipeline_result *out, hd_pipeline *p, const hd_pipeline_block *b);
+/* Its memory is given back, and what was prepared is void. */
+void hd_pipe_intake_close(hd_pipeline *p);
 
 /* ---- hd_pipeline_behind.c ---- */
 

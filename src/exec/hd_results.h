@@ -15,6 +15,9 @@ hd_err hd_results_reserve(hd_results *r, size_t account_cnt, size_t slot_cnt, si
 /* Room for the reads of as many more accounts. HD_ERR_NOMEM. */
 hd_err hd_results_reserve_reads(hd_results *r, size_t account_cnt);
 
+/* The same of slots. */
+hd_err hd_results_reserve_slot_reads(hd_results *r, size_t slot_cnt);
+
 #ifdef __cplusplus
 }
 #endif

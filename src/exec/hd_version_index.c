@@ -10,7 +10,9 @@
 
 #define PART_BITS 6u /* enough parts that workers share them evenly */
 #define PART_CNT (1u << PART_BITS)
-#define CHUNK_CNT_MAX 256u /* ranges of transactions that are gathered at once */
+/* Ranges of transactions that are gathered at once. Each has counters for all parts, which one
+   thread sums up. */
+#define CHUNK_CNT_MAX 96u
 #define CHUNK_TX_MIN 64u
 #define ENTRY_FEE UINT32_MAX
 #define COINBASE_MAX 8u /* whose readers are looked for; of more blocks' fees all are versions */
@@ -32,6 +34,7 @@ typedef struct {
     room account_table, accounts, account_versions, slot_table, slots, slot_versions, key_ids;
     uint32_t *rest; /* keys that a bulk did not take, in key_ids' memory */
     uint32_t rest_cnt;
+    uint32_t sum_cnt; /* slot versions that are sums */
 } part;
 
 struct hd_version_index {
@@ -112,7 +115,7 @@ static const hd_hash no_code = {HD_EMPTY_CODE_HASH};
 static int has_run(const hd_receipt *r) { return r->status <= HD_TX_HALT; }
 
 /* A touch without any change matters only where it may delete (EIP-158) or create (before it). */
-static int account_is_written(const hd_account_diff *d, uint32_t fork) {
+int hd_account_is_written(const hd_account_diff *d, uint32_t fork) {
     if (d->flags & (HD_DIFF_DELETED | HD_DIFF_DESTROYED | HD_DIFF_CODE))
         return 1;
     if (d->nonce != d->original_nonce || !hd_u256_is_equal(d->balance_wei, d->original_balance_wei))
@@ -144,7 +147,7 @@ static void each_write(const hd_version_index *x, uint32_t begin, uint32_t end, 
         for (uint32_t i = 0; i < r->account_cnt; i++) {
             const hd_account_diff *d = &res->accounts[r->account_off + i];
             uint32_t addr[5];
-            if (!account_is_written(d, env->fork))
+            if (!hd_account_is_written(d, env->fork))
                 continue;
             hd_addr_from_wire(addr, &d->addr);
             entry e = {t, i, hd_world_account_hash(x->versions.seed, addr)};
@@ -204,7 +207,9 @@ static void find_coinbases(hd_version_index *x) {
     const hd_version_input *in = x->in;
     uint32_t env_idx = UINT32_MAX;
     x->coinbase_cnt = 0;
-    for (uint32_t t = 0; t < in->tx_cnt && x->coinbase_cnt <= COINBASE_MAX; t++) {
+    /* Where all are of one block, the first tells. */
+    uint32_t cnt = in->env_cnt == 1 ? HD_MIN(in->tx_cnt, 1u) : in->tx_cnt;
+    for (uint32_t t = 0; t < cnt && x->coinbase_cnt <= COINBASE_MAX; t++) {
         if (in->txs[t].env_idx == env_idx)
             continue;
         env_idx = in->txs[t].env_idx;
@@ -289,6 +294,10 @@ static hd_err publish_codes(hd_version_index *x) {
     for (uint32_t pass = 0; pass < 2; pass++) {
         size_t code_idx = 0, byte_off = 0, word_off = 0;
         for (uint32_t t = 0; t < in->tx_cnt; t++) {
+            if (!(x->found[t / x->chunk_tx_cnt] & FOUND_CODES)) {
+                t += x->chunk_tx_cnt - 1 - t % x->chunk_tx_cnt; /* to the end of its range */
+                continue;
+            }
             const hd_receipt *r = &res->receipts[t];
             for (uint32_t i = 0; has_run(r) && i < r->account_cnt; i++) {
                 hd_account_diff *d = &res->accounts[r->account_off + i];
@@ -344,6 +353,44 @@ static hd_err publish_codes(hd_version_index *x) {
     return HD_OK;
 }
 
+/* ---- what lies far away is asked for before it is needed: a chunk's results and tables are larger
+   than a core's caches, and nearly every entry waits for memory otherwise ---- */
+
+#define AHEAD_FAR 16u /* entries: what tells where the next thing lies */
+#define AHEAD_NEAR 8u
+
+static inline void ahead(const void *p) { __builtin_prefetch(p); }
+
+/* The results that entry i + AHEAD... of cnt writes. */
+static inline void ahead_of_entry(const hd_version_input *in, uint32_t kind, const entry *entries,
+                                  uint32_t i, uint32_t cnt) {
+    const hd_results *res = in->results;
+    if (i + AHEAD_FAR < cnt)
+        ahead(&res->receipts[entries[i + AHEAD_FAR].tx].account_off);
+    if (i + AHEAD_NEAR >= cnt || entries[i + AHEAD_NEAR].idx == ENTRY_FEE)
+        return;
+    const entry *e = &entries[i + AHEAD_NEAR];
+    const hd_receipt *r = &res->receipts[e->tx];
+    const char *p = kind == 0 ? (const char *)&res->accounts[r->account_off + e->idx]
+                              : (const char *)&res->slots[r->slot_off + e->idx];
+    ahead(p);
+    ahead(p + 64);
+    ahead(p + 128);
+}
+
+static inline void ahead_of_world(const hd_world *w, uint32_t hash) {
+    ahead(&w->account_table[hash & w->account_mask]);
+}
+
+/* After ahead_of_world: the account, if it is the first of its place. */
+static inline void ahead_of_world_account(const hd_world *w, uint32_t hash) {
+    uint32_t ref = w->account_table[hash & w->account_mask];
+    if (!ref)
+        return;
+    ahead(&w->accounts[ref - 1]);
+    ahead((const char *)&w->accounts[ref - 1] + 64);
+}
+
 /* ---- a part's keys and versions ---- */
 
 static uint32_t table_cap(uint32_t cnt) {
@@ -375,6 +422,11 @@ static hd_u256 world_slot(const hd_world *w, const hd_world_account *a, hd_u256 
     return hd_u256_zero();
 }
 
+hd_u256 hd_world_slot_value(const hd_world *w, const uint32_t addr[5], hd_u256 key) {
+    const hd_world_account *a = world_account(w, addr);
+    return a ? world_slot(w, a, key) : hd_u256_zero();
+}
+
 static void entry_addr(uint32_t addr[5], const hd_version_index *x, uint32_t kind, const entry *e) {
     const hd_version_input *in = x->in;
     const hd_receipt *r = &in->results->receipts[e->tx];
@@ -384,7 +436,7 @@ static void entry_addr(uint32_t addr[5], const hd_version_index *x, uint32_t kin
 }
 
 /* The account as the world has it, as a version before all. */
-static hd_account_version version_of_world(const hd_world *w, const uint32_t addr[5]) {
+hd_account_version hd_account_version_of_world(const hd_world *w, const uint32_t addr[5]) {
     hd_account_version v;
     memset(&v, 0, sizeof(v));
     const hd_world_account *a = world_account(w, addr);
@@ -426,9 +478,14 @@ static void version_fold(hd_account_version *v, const hd_version_index *x, const
         version_touch(v, e->tx, fork);
         return;
     }
-    const hd_account_diff *d = &in->results->accounts[r->account_off + e->idx];
+    hd_account_version_fold(v, &in->results->accounts[r->account_off + e->idx], e->tx, fork);
+}
+
+void hd_account_version_fold(hd_account_version *v, const hd_account_diff *d, uint32_t tx,
+                             uint32_t fork) {
+    v->tx = tx;
     if (d->flags & HD_DIFF_DESTROYED) {
-        version_delete(v, e->tx);
+        version_delete(v, tx);
         return;
     }
     /* A deletion of a touched empty account: the values are those of an empty one. */
@@ -443,7 +500,7 @@ static void version_fold(hd_account_version *v, const hd_version_index *x, const
     if (d->flags & HD_DIFF_SLOTS)
         v->flags |= HD_VERSION_HAS_STORAGE | HD_VERSION_STORAGE_UNSURE;
     if (d->flags & HD_DIFF_TOUCHED)
-        version_touch(v, e->tx, fork);
+        version_touch(v, tx, fork);
     else
         v->flags |= HD_VERSION_EXISTS;
 }
@@ -465,6 +522,7 @@ static hd_err build_accounts(hd_version_index *x, part *p, const entry *entries,
     memset(table, 0, (size_t)cap * 4);
     for (uint32_t i = 0; i < cnt; i++) {
         uint32_t addr[5], h = entries[i].hash >> PART_BITS;
+        ahead_of_entry(x->in, 0, entries, i, cnt);
         entry_addr(addr, x, 0, &entries[i]);
         for (;; h++) {
             uint32_t *ref = &table[h & (cap - 1)];
@@ -489,8 +547,12 @@ static hd_err build_accounts(hd_version_index *x, part *p, const entry *entries,
     /* Entries ascend by transaction, so each version follows the one before it. */
     for (uint32_t i = 0; i < cnt; i++) {
         hd_versions_account *k = &keys[ids[i]];
-        hd_account_version v =
-            k->cnt ? versions[k->first + k->cnt - 1] : version_of_world(x->in->world, k->addr);
+        if (i + AHEAD_FAR < cnt)
+            ahead_of_world(x->in->world, entries[i + AHEAD_FAR].hash);
+        if (i + AHEAD_NEAR < cnt)
+            ahead_of_world_account(x->in->world, entries[i + AHEAD_NEAR].hash);
+        hd_account_version v = k->cnt ? versions[k->first + k->cnt - 1]
+                                      : hd_account_version_of_world(x->in->world, k->addr);
         version_fold(&v, x, &entries[i]);
         versions[k->first + k->cnt++] = v;
     }
@@ -501,6 +563,18 @@ static hd_err build_accounts(hd_version_index *x, part *p, const entry *entries,
     p->view.account_cnt = key_cnt;
     p->view.account_version_cnt = cnt;
     return HD_OK;
+}
+
+/* What the slot held before transaction tx, where last (NULL: none) is its version before that.
+   Versions of accounts must be there. */
+static hd_u256 slot_before(const hd_version_index *x, const hd_versions_slot *k,
+                           const hd_slot_version *last, uint32_t tx) {
+    const hd_account_version *owner = hd_versions_account_find(&x->versions, k->addr, tx);
+    uint32_t wiped = owner ? owner->wiped : 0;
+    if (last && last->tx + 1 > wiped)
+        return last->value;
+    const hd_world_account *w = wiped ? NULL : world_account(x->in->world, k->addr);
+    return w ? world_slot(x->in->world, w, k->key) : hd_u256_zero();
 }
 
 static hd_err build_slots(hd_version_index *x, part *p, const entry *entries, uint32_t cnt) {
@@ -518,9 +592,11 @@ static hd_err build_slots(hd_version_index *x, part *p, const entry *entries, ui
     hd_versions_slot *keys = p->slots.p;
     hd_slot_version *versions = p->slot_versions.p;
     const hd_results *res = x->in->results;
+    p->sum_cnt = 0;
     memset(table, 0, (size_t)cap * 4);
     for (uint32_t i = 0; i < cnt; i++) {
         uint32_t addr[5], h = entries[i].hash >> PART_BITS;
+        ahead_of_entry(x->in, 1, entries, i, cnt);
         hd_u256 key = res->slots[res->receipts[entries[i].tx].slot_off + entries[i].idx].key;
         entry_addr(addr, x, 1, &entries[i]);
         for (;; h++) {
@@ -547,10 +623,16 @@ static hd_err build_slots(hd_version_index *x, part *p, const entry *entries, ui
     }
     for (uint32_t i = 0; i < cnt; i++) {
         hd_versions_slot *k = &keys[ids[i]];
-        hd_slot_version *v = &versions[k->first + k->cnt++];
-        v->value = res->slots[res->receipts[entries[i].tx].slot_off + entries[i].idx].value;
+        const hd_slot_diff *d = &res->slots[res->receipts[entries[i].tx].slot_off + entries[i].idx];
+        hd_slot_version *v = &versions[k->first + k->cnt];
+        v->value = d->value;
         v->tx = entries[i].tx;
         v->reserved = 0;
+        p->sum_cnt += (d->flags & HD_DIFF_ADD) != 0;
+        if (d->flags & HD_DIFF_ADD)
+            v->value = hd_u256_add(slot_before(x, k, k->cnt ? v - 1 : NULL, v->tx),
+                                   hd_u256_sub(d->value, d->original));
+        k->cnt++;
     }
     p->view.slot_table = table;
     p->view.slots = keys;
@@ -561,16 +643,32 @@ static hd_err build_slots(hd_version_index *x, part *p, const entry *entries, ui
     return HD_OK;
 }
 
-static hd_err build_parts(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+static hd_err build_account_parts(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
     hd_version_index *x = ctx;
     hd_err err = HD_OK;
     (void)worker_idx;
     for (size_t i = begin; err == HD_OK && i < end; i++) {
         part *p = &x->parts[i];
         err = build_accounts(x, p, (const entry *)x->entries[0].p + x->first[0][i], x->cnt[0][i]);
-        if (err == HD_OK)
-            err = build_slots(x, p, (const entry *)x->entries[1].p + x->first[1][i], x->cnt[1][i]);
         x->views[i] = p->view;
+    }
+    return err;
+}
+
+static hd_err build_slot_parts(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    hd_version_index *x = ctx;
+    hd_err err = HD_OK;
+    (void)worker_idx;
+    for (size_t i = begin; err == HD_OK && i < end; i++) {
+        part *p = &x->parts[i];
+        err = build_slots(x, p, (const entry *)x->entries[1].p + x->first[1][i], x->cnt[1][i]);
+        hd_versions_part *view = &x->views[i]; /* others read its accounts meanwhile */
+        view->slot_table = p->view.slot_table;
+        view->slots = p->view.slots;
+        view->slot_versions = p->view.slot_versions;
+        view->slot_mask = p->view.slot_mask;
+        view->slot_cnt = p->view.slot_cnt;
+        view->slot_version_cnt = p->view.slot_version_cnt;
     }
     return err;
 }
@@ -616,9 +714,18 @@ hd_err hd_version_index_build(hd_version_index *x, const hd_versions **out,
     if (err == HD_OK && found & FOUND_CODES)
         err = publish_codes(x);
     if (err == HD_OK)
-        err = hd_pool_for(x->pool, PART_CNT, 1, build_parts, x);
+        err = hd_pool_for(x->pool, PART_CNT, 1, build_account_parts, x);
+    if (err == HD_OK) /* a sum of slots asks when their account was destroyed */
+        err = hd_pool_for(x->pool, PART_CNT, 1, build_slot_parts, x);
     *out = &x->versions;
     return err;
+}
+
+uint32_t hd_version_index_sum_cnt(const hd_version_index *x) {
+    uint32_t cnt = 0;
+    for (uint32_t i = 0; i < PART_CNT; i++)
+        cnt += x->parts[i].sum_cnt;
+    return cnt;
 }
 
 /* ---- validation ---- */
@@ -652,8 +759,20 @@ int hd_read_holds(const hd_account_diff *d, const hd_account_read *r, const hd_a
            now->has_storage == ((flags & HD_READ_HAD_STORAGE) != 0);
 }
 
-int hd_slot_holds(const hd_slot_diff *d, hd_u256 now) {
-    return !IS_CHECKED(HD_MUTATION_SLOT) || hd_u256_is_equal(now, d->original);
+int hd_slot_holds(const hd_results *res, uint64_t i, hd_u256 now) {
+    const hd_slot_diff *d = &res->slots[i];
+    if (!(d->flags & HD_DIFF_RANGE))
+        return !IS_CHECKED(HD_MUTATION_SLOT) || hd_u256_is_equal(now, d->original);
+    const hd_slot_read *r = &res->slot_reads[i];
+    return (!IS_CHECKED(HD_MUTATION_TAG_LO) || !hd_u256_lt(now, r->lo)) &&
+           (!IS_CHECKED(HD_MUTATION_TAG_HI) || !hd_u256_lt(r->hi, now));
+}
+
+void hd_slot_settle(hd_slot_diff *d, hd_u256 now) {
+    if (d->flags & HD_DIFF_ADD)
+        d->value = hd_u256_add(now, hd_u256_sub(d->value, d->original));
+    d->original = now;
+    d->flags &= HD_DIFF_CHANGED;
 }
 
 void hd_account_settle(hd_account_diff *d, const hd_account_now *now, uint32_t fork) {
@@ -688,13 +807,13 @@ void hd_account_settle(hd_account_diff *d, const hd_account_now *now, uint32_t f
         d->flags |= HD_DIFF_CHANGED | HD_DIFF_EXISTS;
 }
 
-static void now_of_version(hd_account_now *now, const hd_version_index *x,
-                           const hd_account_version *v) {
+void hd_account_version_now(hd_account_now *now, const hd_account_version *v,
+                            const hd_versions *versions, const hd_world *world) {
     now->balance_wei = v->balance_wei;
     now->nonce = v->nonce;
     now->code_hash = v->code_ref & HD_CODE_VERSION
-                         ? &x->versions.codes[v->code_ref & ~HD_CODE_VERSION].hash
-                         : &x->in->world->codes[v->code_ref].hash;
+                         ? &versions->codes[v->code_ref & ~HD_CODE_VERSION].hash
+                         : &world->codes[v->code_ref].hash;
     now->is_there = v->flags & HD_VERSION_EXISTS;
     now->has_storage = v->flags & HD_VERSION_STORAGE_UNSURE ? 2
                        : v->flags & HD_VERSION_HAS_STORAGE  ? 1
@@ -703,8 +822,7 @@ static void now_of_version(hd_account_now *now, const hd_version_index *x,
 
 #define KEPT_MAX 16u
 
-static int tx_holds(const hd_version_index *x, uint32_t t) {
-    const hd_version_input *in = x->in;
+int hd_versions_hold(const hd_versions *versions, const hd_version_input *in, uint32_t t) {
     const hd_results *res = in->results;
     const hd_receipt *r = &res->receipts[t];
     const hd_account_version *kept[KEPT_MAX];
@@ -715,7 +833,7 @@ static int tx_holds(const hd_version_index *x, uint32_t t) {
         hd_account_now now;
         uint32_t addr[5];
         hd_addr_from_wire(addr, &d->addr);
-        const hd_account_version *v = hd_versions_account_find(&x->versions, addr, t);
+        const hd_account_version *v = hd_versions_account_find(versions, addr, t);
         if (i < KEPT_MAX)
             kept[i] = v;
         hd_account_version world;
@@ -726,10 +844,10 @@ static int tx_holds(const hd_version_index *x, uint32_t t) {
             int is_late = HD_KEEPS(HD_MUTATION_LATE) && in->is_late[t];
             if (!is_late && !is_assumed)
                 continue;
-            world = version_of_world(in->world, addr);
+            world = hd_account_version_of_world(in->world, addr);
             v = &world;
         }
-        now_of_version(&now, x, v);
+        hd_account_version_now(&now, v, versions, in->world);
         if (!hd_read_holds(d, &res->reads[r->account_off + i], &now))
             return 0;
     }
@@ -740,9 +858,9 @@ static int tx_holds(const hd_version_index *x, uint32_t t) {
         hd_addr_from_wire(addr, &owner->addr);
         const hd_account_version *a = d->account_idx < KEPT_MAX
                                           ? kept[d->account_idx]
-                                          : hd_versions_account_find(&x->versions, addr, t);
+                                          : hd_versions_account_find(versions, addr, t);
         uint32_t wiped = a ? a->wiped : 0;
-        const hd_slot_version *v = hd_versions_slot_find(&x->versions, addr, d->key, t);
+        const hd_slot_version *v = hd_versions_slot_find(versions, addr, d->key, t);
         hd_u256 now = hd_u256_zero();
         if (v && v->tx + 1 > wiped) {
             now = v->value;
@@ -753,10 +871,52 @@ static int tx_holds(const hd_version_index *x, uint32_t t) {
             if (w)
                 now = world_slot(in->world, w, d->key);
         }
-        if (!hd_slot_holds(d, now))
+        if (!hd_slot_holds(res, r->slot_off + i, now))
             return 0;
     }
     return 1;
+}
+
+/* Transactions are compared one after the other; what the next ones will look up is known. */
+static void ahead_of_check(const hd_version_index *x, uint32_t t, uint32_t last) {
+    const hd_version_input *in = x->in;
+    const hd_results *res = in->results;
+    for (uint32_t near = 0; near < 2; near++) { /* far first, of the transaction after the next */
+        uint32_t n = t + (near ? 1 : 2);
+        if (n >= last)
+            continue;
+        const hd_receipt *r = &res->receipts[n];
+        for (uint32_t i = 0; i < HD_MIN(r->account_cnt, KEPT_MAX); i++) {
+            uint32_t addr[5];
+            hd_addr_from_wire(addr, &res->accounts[r->account_off + i].addr);
+            uint32_t h = hd_world_account_hash(x->versions.seed, addr);
+            const hd_versions_part *p = &x->views[h & (PART_CNT - 1)];
+            const uint32_t *ref = &p->account_table[(h >> PART_BITS) & p->account_mask];
+            int is_sender = i == 0;
+            if (!near) {
+                ahead(ref);
+                if (is_sender)
+                    ahead_of_world(in->world, h);
+                continue;
+            }
+            if (*ref)
+                ahead(&p->accounts[*ref - 1]);
+            if (is_sender)
+                ahead_of_world_account(in->world, h);
+        }
+        for (uint32_t i = 0; i < HD_MIN(r->slot_cnt, KEPT_MAX); i++) {
+            const hd_slot_diff *d = &res->slots[r->slot_off + i];
+            uint32_t addr[5];
+            hd_addr_from_wire(addr, &res->accounts[r->account_off + d->account_idx].addr);
+            uint32_t h = hd_versions_slot_hash(x->versions.seed, addr, d->key);
+            const hd_versions_part *p = &x->views[h & (PART_CNT - 1)];
+            const uint32_t *ref = &p->slot_table[(h >> PART_BITS) & p->slot_mask];
+            if (!near)
+                ahead(ref);
+            else if (*ref)
+                ahead(&p->slots[*ref - 1]);
+        }
+    }
 }
 
 static hd_err check_chunks(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
@@ -766,9 +926,11 @@ static hd_err check_chunks(void *ctx, size_t begin, size_t end, uint32_t worker_
         uint32_t first, last;
         chunk_range(x, c, &first, &last);
         x->found[c] = 0;
-        for (uint32_t t = first; t < last; t++)
-            if (!tx_holds(x, t))
+        for (uint32_t t = first; t < last; t++) {
+            ahead_of_check(x, t, last);
+            if (!hd_versions_hold(&x->versions, x->in, t))
                 x->invalid[first + x->found[c]++] = t;
+        }
     }
     return HD_OK;
 }
@@ -810,11 +972,23 @@ static hd_err settle_chunks(void *ctx, size_t begin, size_t end, uint32_t worker
                 hd_addr_from_wire(addr, &d->addr);
                 const hd_account_version *v = hd_versions_account_find(&x->versions, addr, t);
                 if (!v) {
-                    world = version_of_world(in->world, addr);
+                    world = hd_account_version_of_world(in->world, addr);
                     v = &world;
                 }
-                now_of_version(&now, x, v);
+                hd_account_version_now(&now, v, &x->versions, in->world);
                 hd_account_settle(d, &now, in->envs[in->txs[t].env_idx].fork);
+            }
+            for (uint32_t i = 0; has_run(r) && i < r->slot_cnt; i++) {
+                hd_slot_diff *d = &in->results->slots[r->slot_off + i];
+                hd_versions_slot k;
+                if (!(d->flags & HD_DIFF_RANGE))
+                    continue;
+                hd_addr_from_wire(k.addr,
+                                  &in->results->accounts[r->account_off + d->account_idx].addr);
+                k.key = d->key;
+                hd_slot_settle(
+                    d,
+                    slot_before(x, &k, hd_versions_slot_find(&x->versions, k.addr, d->key, t), t));
             }
         }
     }
@@ -932,28 +1106,104 @@ static hd_err commit_slots(hd_version_index *x, hd_state *s) {
     return err;
 }
 
+/* A block's fees in a range of transactions. */
+typedef struct {
+    hd_u256 first_wei, rest_wei; /* the first fee, and the sum of the others */
+    uint32_t env_idx;
+    uint32_t is_paid;  /* there is a fee */
+    uint32_t is_mixed; /* it is of more than one block: nothing else is said */
+} fees;
+
+typedef struct {
+    const hd_version_index *x;
+    const hd_version_input *in;
+    fees ranges[CHUNK_CNT_MAX];
+} fee_sums;
+
+static void add_fee(fees *f, const hd_receipt *r) {
+    if (!fee_is_written(r))
+        return;
+    if (f->is_paid)
+        f->rest_wei = hd_u256_add(f->rest_wei, r->fee_wei);
+    else
+        f->first_wei = r->fee_wei;
+    f->is_paid = 1;
+}
+
+static hd_err sum_fees(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    fee_sums *sums = ctx;
+    const hd_version_input *in = sums->in;
+    (void)worker_idx;
+    for (size_t c = begin; c < end; c++) {
+        fees f;
+        uint32_t first, last;
+        chunk_range(sums->x, c, &first, &last);
+        memset(&f, 0, sizeof(f));
+        f.env_idx = in->txs[first].env_idx;
+        for (uint32_t t = first; t < last && !f.is_mixed; t++) {
+            f.is_mixed = in->txs[t].env_idx != f.env_idx;
+            add_fee(&f, &in->results->receipts[t]);
+        }
+        sums->ranges[c] = f;
+    }
+    return HD_OK;
+}
+
+/* The first fee of a block enters alone: where it is nothing it may delete the account (EIP-158),
+   which the sum would hide. */
+static hd_err pay_fees(hd_state *s, const hd_version_input *in, const fees *f) {
+    const hd_env *env = &in->envs[f->env_idx];
+    hd_err err =
+        f->is_paid ? hd_state_add_balance(s, &env->coinbase, f->first_wei, env->fork) : HD_OK;
+    if (err != HD_OK || hd_u256_is_zero(f->rest_wei))
+        return err;
+    return hd_state_add_balance(s, &env->coinbase, f->rest_wei, env->fork);
+}
+
+/* f goes on with those of more, or is paid where more is another block's. */
+static hd_err join_fees(fees *f, hd_state *s, const hd_version_input *in, const fees *more) {
+    if (f->env_idx != more->env_idx) {
+        hd_err err = pay_fees(s, in, f);
+        *f = *more;
+        return err;
+    }
+    if (f->is_paid)
+        f->rest_wei = hd_u256_add(f->rest_wei, hd_u256_add(more->first_wei, more->rest_wei));
+    else
+        *f = *more;
+    return HD_OK;
+}
+
+/* Nobody read the coinbases: their fees are sums. */
+static hd_err commit_fees(hd_version_index *x, hd_state *s, const hd_version_input *in) {
+    fee_sums sums;
+    fees f;
+    sums.x = x;
+    sums.in = x->in = in;
+    hd_err err = hd_pool_for(x->pool, x->chunk_cnt, 1, sum_fees, &sums);
+    memset(&f, 0, sizeof(f));
+    f.env_idx = in->tx_cnt ? in->txs[0].env_idx : 0;
+    for (uint32_t c = 0; err == HD_OK && c < x->chunk_cnt; c++) {
+        uint32_t first, last;
+        if (!sums.ranges[c].is_mixed) {
+            err = join_fees(&f, s, in, &sums.ranges[c]);
+            continue;
+        }
+        chunk_range(x, c, &first, &last);
+        for (uint32_t t = first; err == HD_OK && t < last; t++) {
+            fees one;
+            memset(&one, 0, sizeof(one));
+            one.env_idx = in->txs[t].env_idx;
+            add_fee(&one, &in->results->receipts[t]);
+            err = join_fees(&f, s, in, &one);
+        }
+    }
+    return err == HD_OK ? pay_fees(s, in, &f) : err;
+}
+
 hd_err hd_version_index_commit(hd_version_index *x, hd_state *s, const hd_version_input *in) {
     hd_err err = commit_accounts(x, s);
     if (err == HD_OK)
         err = commit_slots(x, s);
-    /* Nobody read the coinbases: their fees are sums. The first fee enters alone: where it is
-       nothing it may delete the account (EIP-158), which the sum would hide. */
-    for (uint32_t t = 0; err == HD_OK && !x->with_fees && t < in->tx_cnt;) {
-        const hd_env *env = &in->envs[in->txs[t].env_idx];
-        uint32_t env_idx = in->txs[t].env_idx, any = 0;
-        hd_u256 sum = hd_u256_zero();
-        for (; err == HD_OK && t < in->tx_cnt && in->txs[t].env_idx == env_idx; t++) {
-            if (!fee_is_written(&in->results->receipts[t]))
-                continue;
-            sum = hd_u256_add(sum, in->results->receipts[t].fee_wei);
-            if (!any) {
-                err = hd_state_add_balance(s, &env->coinbase, sum, env->fork);
-                sum = hd_u256_zero();
-            }
-            any = 1;
-        }
-        if (err == HD_OK && !hd_u256_is_zero(sum))
-            err = hd_state_add_balance(s, &env->coinbase, sum, env->fork);
-    }
-    return err;
+    return err == HD_OK && !x->with_fees ? commit_fees(x, s, in) : err;
 }

@@ -18,6 +18,7 @@ typedef struct {
     hd_results *results;    /* receipts[i] of txs[i]; accounts' reserved fields are ours */
     const uint8_t *is_late; /* of each: it ran against versions, not the world alone */
     uint32_t tx_cnt;
+    uint32_t env_cnt; /* 1: all are of one block */
 } hd_version_input;
 
 /* pool (NULL: the caller alone) must outlive the index. HD_ERR_NOMEM. */
@@ -29,6 +30,9 @@ void hd_version_index_close(hd_version_index *x);
    HD_ERR_NOMEM, HD_ERR_LIMIT (over 2^31 entries). */
 hd_err hd_version_index_build(hd_version_index *x, const hd_versions **out,
                               const hd_version_input *in);
+
+/* Of the slots indexed last, those that are their original and a constant (HD_DIFF_ADD). */
+uint32_t hd_version_index_sum_cnt(const hd_version_index *x);
 
 /* hd_version_index_check compares what transactions [first, tx_cnt) read with the index that was
    built last, by value, and lists those that do not hold, ascending, in invalid (room for tx_cnt).
@@ -56,8 +60,35 @@ typedef struct {
 /* hd_read_holds: 1 when a transaction that saw d and r would do the same with `now`. */
 int hd_read_holds(const hd_account_diff *d, const hd_account_read *r, const hd_account_now *now);
 
-/* The same of a slot and its value before the transaction. */
-int hd_slot_holds(const hd_slot_diff *d, hd_u256 now);
+/* The same of res->slots[i] and its value before the transaction. */
+int hd_slot_holds(const hd_results *res, uint64_t i, hd_u256 now);
+
+/* hd_slot_settle rewrites d, which holds what the transaction saw, to what it is with `now` before
+   it; it must hold. */
+void hd_slot_settle(hd_slot_diff *d, hd_u256 now);
+
+/* ---- for whoever lays versions of his own over an index (hd_chains.h) ---- */
+
+/* Whether d changes the account for those after it. */
+int hd_account_is_written(const hd_account_diff *d, uint32_t fork);
+
+/* The account as the world has it, as a version before all. addr is numeric. */
+hd_account_version hd_account_version_of_world(const hd_world *w, const uint32_t addr[5]);
+
+/* v, the account before transaction tx, becomes what it is after it. d->reserved is the version of
+   the code that it set, 0: none. */
+void hd_account_version_fold(hd_account_version *v, const hd_account_diff *d, uint32_t tx,
+                             uint32_t fork);
+
+/* The same as hd_read_holds compares. v may be of versions or of the world. */
+void hd_account_version_now(hd_account_now *now, const hd_account_version *v,
+                            const hd_versions *versions, const hd_world *world);
+
+/* The world's value of a slot, zero where there is none. */
+hd_u256 hd_world_slot_value(const hd_world *w, const uint32_t addr[5], hd_u256 key);
+
+/* Whether what transaction t of the input read is what it finds in these versions. Any thread. */
+int hd_versions_hold(const hd_versions *versions, const hd_version_input *in, uint32_t t);
 
 /* hd_account_settle rewrites d, which holds what the transaction saw, to what it is with `now`
    before it: balance by the same difference, nonce, existence, deletion of touched empty accounts

@@ -35,6 +35,7 @@ static void put_part(image *m, hd_versions_part *q, const hd_versions_part *p) {
 static uint64_t lay_out(uint8_t *out, uint64_t at, const hd_versions *v) {
     image m = {out, at, 0};
     hd_versions top = *v;
+    HD_ASSERT(!v->below);
     uint32_t part_cnt = 1u << v->part_bits;
     put(&m, v, sizeof(*v)); /* room for both; their pointers are set below */
     uint64_t parts_off = m.sz;

@@ -8,7 +8,6 @@
 
 #define HD_FOREST_NODE_SZ_MAX \
     544u /* a branch with 16 hashes takes 532 bytes; 7 are written behind */
-#define HD_FOREST_SHORT_SZ_MAX 40u /* a node below 32 bytes, likewise */
 #define HD_FOREST_WORDS (HD_KECCAK_RATE_SZ / 8)
 
 /* Bytes on their way into a hash, a word at a time; or, where out is set, into memory. The hash's
@@ -272,12 +271,18 @@ HD_INL void hd_forest_enc_ext(hd_forest_enc *e, const hd_forest_branch *b, uint3
 
 /* ---- 6. hash ---- */
 
-HD_INL void hd_forest_ref_from_bytes(hd_forest_ref *r, const uint8_t *bytes, uint32_t sz) {
-    r->sz = sz;
+/* A node that went into the hash's state: its hash, or, where it is below 32 bytes, the encoding
+   itself, which then lies in the first words and was never permuted. */
+HD_INL void hd_forest_enc_ref(hd_forest_enc *e, hd_forest_ref *r, uint32_t sz, int is_root) {
+    if (sz >= 32 || is_root) { /* a root is hashed however short it is */
+        hd_forest_enc_end(e, &r->key);
+        r->sz = 32;
+        return;
+    }
+    e->s[e->word_cnt] ^= e->word;
     for (uint32_t i = 0; i < 4; i++)
-        r->key.w[i] = 0;
-    for (uint32_t i = 0; i < sz; i++)
-        r->key.w[i / 8] |= (uint64_t)bytes[i] << (8 * (i % 8));
+        r->key.w[i] = e->s[i];
+    r->sz = sz;
 }
 
 /* A node's encoding in memory that is large enough (HD_FOREST_NODE_SZ_MAX for any); its size. */
@@ -305,52 +310,35 @@ HD_NOINL uint32_t hd_forest_ext_bytes(uint8_t *out, const hd_forest_branch *b, u
     return e.out_sz;
 }
 
-/* Makes a node's reference. A root is hashed however short it is. */
+/* Makes a node's reference. */
 HD_NOINL void hd_forest_ref_leaf(hd_forest_ref *r, const hd_forest *f, const hd_forest_leaf *l) {
     hd_forest_leaf_form m;
+    uint64_t s[25];
+    hd_forest_enc e;
     hd_forest_leaf_measure(&m, f, l);
-    if (m.total_sz >= 32 || !l->parent) {
-        uint64_t s[25];
-        hd_forest_enc e;
-        hd_forest_enc_hash_start(&e, s);
-        hd_forest_enc_leaf(&e, &m, f, l);
-        hd_forest_enc_end(&e, &r->key);
-        r->sz = 32;
-    } else {
-        uint8_t bytes[HD_FOREST_SHORT_SZ_MAX];
-        hd_forest_ref_from_bytes(r, bytes, hd_forest_leaf_bytes(bytes, f, l));
-    }
+    hd_forest_enc_hash_start(&e, s);
+    hd_forest_enc_leaf(&e, &m, f, l);
+    hd_forest_enc_ref(&e, r, m.total_sz, !l->parent);
 }
 
 /* The branch alone, without the extension above it. */
 HD_NOINL void hd_forest_ref_branch(hd_forest_ref *r, const hd_forest_branch *b, int is_root) {
     uint32_t payload_sz = hd_forest_branch_payload_sz(b);
-    if (hd_forest_list_sz(payload_sz) >= 32 || is_root) {
-        uint64_t s[25];
-        hd_forest_enc e;
-        hd_forest_enc_hash_start(&e, s);
-        hd_forest_enc_branch(&e, b, payload_sz);
-        hd_forest_enc_end(&e, &r->key);
-        r->sz = 32;
-    } else {
-        uint8_t bytes[HD_FOREST_SHORT_SZ_MAX];
-        hd_forest_ref_from_bytes(r, bytes, hd_forest_branch_bytes(bytes, b));
-    }
+    uint64_t s[25];
+    hd_forest_enc e;
+    hd_forest_enc_hash_start(&e, s);
+    hd_forest_enc_branch(&e, b, payload_sz);
+    hd_forest_enc_ref(&e, r, hd_forest_list_sz(payload_sz), is_root);
 }
 
 HD_NOINL void hd_forest_ref_ext(hd_forest_ref *r, const hd_forest_branch *b, uint32_t from,
                                 const hd_forest_ref *inner) {
-    if (hd_forest_list_sz(hd_forest_ext_payload_sz(b, from, inner)) >= 32 || !b->parent) {
-        uint64_t s[25];
-        hd_forest_enc e;
-        hd_forest_enc_hash_start(&e, s);
-        hd_forest_enc_ext(&e, b, from, inner);
-        hd_forest_enc_end(&e, &r->key);
-        r->sz = 32;
-    } else {
-        uint8_t bytes[HD_FOREST_SHORT_SZ_MAX];
-        hd_forest_ref_from_bytes(r, bytes, hd_forest_ext_bytes(bytes, b, from, inner));
-    }
+    uint64_t s[25];
+    hd_forest_enc e;
+    hd_forest_enc_hash_start(&e, s);
+    hd_forest_enc_ext(&e, b, from, inner);
+    hd_forest_enc_ref(&e, r, hd_forest_list_sz(hd_forest_ext_payload_sz(b, from, inner)),
+                      !b->parent);
 }
 
 HD_INL void hd_forest_put_ref(const hd_forest *f, uint32_t trie, uint32_t parent,

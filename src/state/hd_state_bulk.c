@@ -17,7 +17,8 @@ typedef struct {
     hd_u256 key;
     hd_u256 value;
     uint32_t account_idx;
-    uint32_t pos; /* in the state's slots, once it is there */
+    uint32_t
+        run; /* once it is there: new slots from here on, of this part, that are the account's */
 } new_slot;
 
 /* What a part has brought; its place in the arrays of all parts begins at first. */
@@ -32,7 +33,7 @@ struct hd_state_bulk {
     hd_state *s;
     part parts[HD_STATE_BULK_PART_MAX];
     uint32_t part_cnt;
-    uint32_t new_first;             /* the state's accounts before the phase */
+    uint32_t new_first;             /* the state's accounts, or links, before the phase */
     hd_undo_account *account_notes; /* inside the undo record; NULL: nobody notes */
     hd_undo_slot *slot_notes;
     new_account *new_accounts;
@@ -290,26 +291,41 @@ int hd_state_bulk_slot(hd_state_bulk *b, uint32_t part_idx, const uint32_t addr[
     return 1;
 }
 
+static uint32_t put_slot(hd_state *s, const new_slot *n) {
+    uint32_t at = hd_world_slot_hash(s->seed, n->account_idx, n->key) & s->slot_mask;
+    for (;; at = (at + 1) & s->slot_mask) {
+        uint32_t none = 0, *ref = &s->slots[at].account_ref;
+        if (__atomic_load_n(ref, __ATOMIC_RELAXED) == 0 &&
+            __atomic_compare_exchange_n(ref, &none, n->account_idx + 1, 0, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED))
+            break;
+    }
+    s->slots[at].key = n->key;
+    s->slots[at].value = n->value;
+    s->slots[at].incarnation = s->accounts[n->account_idx].incarnation;
+    return at;
+}
+
+/* A part's links lie behind each other; those of one account that are neighbours form a run, which
+   is linked here. */
 static hd_err put_slots(void *ctx, size_t begin_idx, size_t end_idx, uint32_t worker_idx) {
     hd_state_bulk *b = (hd_state_bulk *)ctx;
     hd_state *s = b->s;
     (void)worker_idx;
-    for (size_t i = begin_idx; i < end_idx; i++)
-        for (uint32_t k = 0; k < b->parts[i].new_cnt; k++) {
-            new_slot *n = &b->new_slots[b->parts[i].first + k];
-            uint32_t at = hd_world_slot_hash(s->seed, n->account_idx, n->key) & s->slot_mask;
-            for (;; at = (at + 1) & s->slot_mask) {
-                uint32_t none = 0, *ref = &s->slots[at].account_ref;
-                if (__atomic_load_n(ref, __ATOMIC_RELAXED) == 0 &&
-                    __atomic_compare_exchange_n(ref, &none, n->account_idx + 1, 0, __ATOMIC_RELAXED,
-                                                __ATOMIC_RELAXED))
-                    break;
-            }
-            s->slots[at].key = n->key;
-            s->slots[at].value = n->value;
-            s->slots[at].incarnation = s->accounts[n->account_idx].incarnation;
-            n->pos = at;
+    for (size_t i = begin_idx; i < end_idx; i++) {
+        new_slot *slots = b->new_slots + b->parts[i].first;
+        uint32_t ref = b->new_first + 1, cnt = b->parts[i].new_cnt, run_first = 0;
+        for (size_t k = 0; k < i; k++)
+            ref += b->parts[k].new_cnt;
+        for (uint32_t k = 0; k < cnt; k++, ref++) {
+            int is_last = k + 1 == cnt || slots[k + 1].account_idx != slots[k].account_idx;
+            s->links[ref - 1] = (hd_state_link){put_slot(s, &slots[k]), is_last ? 0 : ref + 1};
+            if (!is_last)
+                continue;
+            slots[run_first].run = k + 1 - run_first;
+            run_first = k + 1;
         }
+    }
     return HD_OK;
 }
 
@@ -326,14 +342,27 @@ hd_err hd_state_bulk_end_slots(hd_state_bulk *b, hd_pool *pool) {
         }
     if (cnt)
         err = hd_state_room_slots(s, cnt);
-    if (err == HD_OK && cnt)
-        err = hd_pool_for(pool, b->part_cnt, 1, put_slots, b);
+    if (err != HD_OK || cnt == 0)
+        return err;
+    b->new_first = s->link_cnt;
+    s->link_cnt += cnt;
+    err = hd_pool_for(pool, b->part_cnt, 1, put_slots, b);
+    if (err != HD_OK)
+        return err;
     /* Chains of an account's slots go through all parts. */
-    for (uint32_t i = 0; err == HD_OK && i < b->part_cnt; i++)
-        for (uint32_t k = 0; k < b->parts[i].new_cnt; k++) {
+    uint32_t ref = b->new_first + 1;
+    for (uint32_t i = 0; i < b->part_cnt; i++)
+        for (uint32_t k = 0; k < b->parts[i].new_cnt;) {
             const new_slot *n = &b->new_slots[b->parts[i].first + k];
-            hd_state_link_slot(s, n->account_idx, n->pos);
-            hd_state_count_slot(s, n->account_idx, 1);
+            hd_state_meta *m = &s->metas[n->account_idx];
+            if (m->tail_ref)
+                s->links[m->tail_ref - 1].next_ref = ref;
+            else
+                m->head_ref = ref;
+            m->tail_ref = ref + n->run - 1;
+            hd_state_count_slot(s, n->account_idx, (int)n->run);
+            ref += n->run;
+            k += n->run;
         }
-    return err;
+    return HD_OK;
 }

@@ -26,6 +26,8 @@ typedef struct {
 
 struct hd_state_trie {
     hd_forest_host *forest;
+    hd_forest_change_fn *watch; /* may be NULL */
+    void *watch_ctx;
     hd_pool *pool;
     uint64_t seed;
     touched_account *accounts;
@@ -85,6 +87,12 @@ void hd_state_trie_close(hd_state_trie *t) {
 }
 
 hd_forest_host *hd_state_trie_forest(hd_state_trie *t) { return t->forest; }
+
+void hd_state_trie_watch(hd_state_trie *t, hd_forest_change_fn *fn, void *ctx) {
+    t->watch = fn;
+    t->watch_ctx = ctx;
+    hd_forest_keep_changes(t->forest, fn != NULL);
+}
 
 static uint32_t account_hash(const hd_state_trie *t, uint32_t i) {
     return hd_world_account_hash(t->seed, t->accounts[i].addr);
@@ -371,5 +379,5 @@ hd_err hd_state_trie_root(hd_hash *root, hd_state_trie *t, const hd_state *s) {
             t->incarnations[idx] = s->accounts[idx].incarnation;
     }
     forget_touched(t);
-    return HD_OK;
+    return t->watch ? hd_forest_each_change(t->forest, t->watch, t->watch_ctx) : HD_OK;
 }

@@ -37,6 +37,11 @@ hd_err hd_state_trie_touch_all(hd_state_trie *t, const hd_state *s);
    Errors as hd_forest_apply; after HD_ERR_NOMEM it may be asked for again. */
 hd_err hd_state_trie_root(hd_hash *root, hd_state_trie *t, const hd_state *s);
 
+/* hd_state_trie_watch: from now on each root tells fn what it changed, as hd_forest_each_change
+   does. An error of fn is the root's: the tries are then further than what fn was told. fn NULL:
+   no longer. */
+void hd_state_trie_watch(hd_state_trie *t, hd_forest_change_fn *fn, void *ctx);
+
 /* The forest, for proofs and for the nodes that the last root changed. */
 hd_forest_host *hd_state_trie_forest(hd_state_trie *t);
 

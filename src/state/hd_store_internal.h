@@ -82,7 +82,8 @@ hd_err hd_store_name_record(hd_msg *msg, const char *dir, uint32_t db, hd_span k
 /* The same for a failure of LMDB while doing what. */
 hd_err hd_store_fail(hd_msg *msg, const char *dir, int rc, const char *what);
 
-/* hd_store_fetch reads a record and verifies it; *out is the record without its checksum. */
+/* hd_store_fetch reads a record and verifies it; *out is the record without its checksum,
+   empty after an error. */
 hd_err hd_store_fetch(hd_span *out, hd_msg *msg, hd_store_read *r, uint32_t db, hd_span key);
 /* hd_store_open_record takes the checksum off a record that a cursor gave. */
 hd_err hd_store_open_record(hd_span *out, hd_msg *msg, const hd_store *s, uint32_t db, MDB_val key,

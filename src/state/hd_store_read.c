@@ -14,6 +14,7 @@ static hd_span span_of(MDB_val v) { return hd_store_span(v.mv_data, v.mv_size); 
 hd_err hd_store_open_record(hd_span *out, hd_msg *msg, const hd_store *s, uint32_t db, MDB_val key,
                             MDB_val value) {
     uint8_t check[HD_STORE_CHECK_SZ];
+    *out = hd_store_span(NULL, 0);
     if (value.mv_size < HD_STORE_CHECK_SZ)
         return hd_store_name_record(msg, s->dir, db, span_of(key), "is too short");
     hd_span body = hd_store_span(value.mv_data, value.mv_size - HD_STORE_CHECK_SZ);
@@ -27,6 +28,7 @@ hd_err hd_store_open_record(hd_span *out, hd_msg *msg, const hd_store *s, uint32
 hd_err hd_store_fetch(hd_span *out, hd_msg *msg, hd_store_read *r, uint32_t db, hd_span key) {
     MDB_val k = {key.sz, (void *)(uintptr_t)key.data}, v;
     int rc = mdb_get(r->txn, r->store->dbis[db], &k, &v);
+    *out = hd_store_span(NULL, 0);
     if (rc == MDB_NOTFOUND) {
         hd_store_name_record(msg, r->store->dir, db, key, "is not there");
         return HD_ERR_ABSENT;

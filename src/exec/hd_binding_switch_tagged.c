@@ -1,0 +1,8 @@
+/* hd_binding_switch_tagged.c - the switch binding, tagged. */
+#define HD_LANE_TILE 1
+#define HD_CORE_GOTO 0
+#define HD_CORE_TRACE 0
+#define HD_CORE_TAGS 1
+#define HD_CORE_RUN core_run
+#define HD_BINDING_NAME hd_binding_switch_tagged
+#include "exec/hd_binding.inc"
