@@ -253,6 +253,46 @@ static void what_lanes_do_not_do_goes_to_the_host_and_comes_back(void **state) {
     bench_close(&b);
 }
 
+static void lists_and_blobs_are_the_devices_own(void **state) {
+    static bench b;
+    hd_pipeline_result r;
+    uint8_t data[24 + 32 + 3 * 32] = {0};
+    (void)state;
+    memset(&b, 0, sizeof b);
+    bench_open(&b, HD_FORK_CANCUN);
+    hd_address counter = block_contract(BLOCK_COUNTER);
+    memcpy(data, counter.b, 20);
+    data[20] = 1; /* one key */
+    data[24 + 32] = data[24 + 64] = data[24 + 96] = 1;
+    hd_tx list = {.type = HD_TX_ACCESS_LIST,
+                  .to = counter,
+                  .access_cnt = 1,
+                  .access_key_cnt = 1,
+                  .access_sz = 56};
+    hd_tx blobs = {.type = HD_TX_BLOB,
+                   .to = addr_of(0x41),
+                   .blob_off = 56,
+                   .blob_cnt = 3,
+                   .blob_fee = hd_u256_from_u64(1)};
+    put(&b, 0, list, data, 0);
+    put(&b, 1, blobs, data, 0);
+    put(&b, 2, blobs, data, 0);
+    expect(&b, &r, 3, 0);
+    /* As many as the block has, and one more. */
+    list.nonce = blobs.nonce = 1;
+    b.w.env.blob_cnt_max = 6;
+    put(&b, 1, blobs, data, 0);
+    put(&b, 2, blobs, data, 0);
+    expect(&b, &r, 2, 0);
+    blobs.nonce = 2;
+    b.w.env.blob_cnt_max = 5;
+    put(&b, 0, list, data, 0);
+    put(&b, 1, blobs, data, 0);
+    put(&b, 2, blobs, data, 0);
+    expect(&b, &r, 2, 1);
+    bench_close(&b);
+}
+
 static void tables_grow_from_block_to_block(void **state) {
     static bench b;
     hd_pipeline_result r;

@@ -109,10 +109,10 @@ static hd_err fail_recover(void *f, hd_recover_result *out, const hd_recover_ite
     FAIL(f);
     return E(f)->recover(C(f), out, items, cnt);
 }
-static hd_err fail_execute(void *f, hd_pipe *p, const uint32_t *list, uint32_t cnt, size_t raw_sz,
+static hd_err fail_execute(void *f, hd_pipe *p, const uint32_t *list, uint32_t cnt, size_t data_sz,
                            const hd_pipeline_block *block, const hd_world_supply *supply) {
     FAIL(f);
-    return E(f)->execute(C(f), p, list, cnt, raw_sz, block, supply);
+    return E(f)->execute(C(f), p, list, cnt, data_sz, block, supply);
 }
 static hd_err fail_forest_reset(void *f) {
     FAIL(f);
