@@ -27,11 +27,14 @@
 #define PROBE_CHUNKS 32u
 /* Fewer transactions than this run alone: handing them out costs more than it can bring. */
 #define CHUNK_WORTH 16u
-/* After a chunk that was dearer than serial execution so many times its length run alone, and twice
-   as many each time in a row, through as many sequences as that takes. Then chunks are tried again:
-   where everything conflicts, one transaction in 17 runs twice. */
-#define SERIAL_FACTOR_MIN 4u
+/* After a chunk that was dearer than serial execution so many times its length run alone, and four
+   times as many each time in a row, through as many sequences as that takes. Then chunks are tried
+   again: where everything conflicts, one transaction in 17 runs twice. */
+#define SERIAL_FACTOR_MIN 1u /* the machine may have done something else for a moment */
 #define SERIAL_FACTOR_MAX 16u
+/* From the second in a row on at least for so many times as long as was lost, so that attempts cost
+   an eighth at most. */
+#define LOSS_FACTOR 8.0
 #define PRICE_GAS_MAX (1ull << 26)
 /* Rounds after which a chunk is finished in order; also as soon as a round leaves more than half of
    what the one before it left. */
@@ -95,6 +98,7 @@ typedef struct {
     uint64_t alone_gas, alone_ns; /* what transactions cost that ran alone */
     uint32_t is_warm;             /* some did: the first ones of a handle pay for its memory */
     uint32_t chunk_cnt;           /* transactions of the next chunk; 0: none ran yet */
+    uint32_t warm_cnt;            /* of the longest chunk so far */
     uint32_t probed_cnt;          /* chunks since the last probe */
     uint32_t serial_cnt;          /* transactions that run alone before the next chunk */
     uint32_t serial_factor;       /* how many do after a chunk that was dear, for each of its */
@@ -818,12 +822,20 @@ static hd_err run_chunk(ordered *o, uint32_t begin, uint32_t cnt, uint32_t *done
     return err;
 }
 
-/* Whether a chunk of this price was dearer than serial execution is; compared by gas, since
-   transactions differ. */
-static int is_dear(const ordered *o, uint64_t chunk_gas, uint64_t chunk_ns) {
-    const kept *k = o->k;
-    return k->alone_gas &&
-           (double)chunk_ns * (double)k->alone_gas > (double)k->alone_ns * (double)chunk_gas;
+/* By how much a chunk was dearer than serial execution is, ns; 0 where it was not. Compared by gas,
+   since transactions differ. */
+static double chunk_loss_ns(const ordered *o, uint64_t chunk_gas, uint64_t chunk_ns) {
+    double price = gas_price_ns(o->k), loss = (double)chunk_ns - (double)chunk_gas * price;
+    return price > 0 && loss > 0 ? loss : 0;
+}
+
+/* Transactions that run alone after such a chunk. */
+static uint32_t serial_after(const ordered *o, uint32_t cnt, uint64_t chunk_gas, double loss_ns) {
+    double tx_ns = (double)chunk_gas * gas_price_ns(o->k) / cnt;
+    int is_again = o->k->serial_factor > SERIAL_FACTOR_MIN;
+    double want = is_again && tx_ns > 0 ? LOSS_FACTOR * loss_ns / tx_ns : 0;
+    want = HD_MAX(want, (double)cnt * o->k->serial_factor);
+    return want < HD_ORDERED_CHUNK_MAX ? (uint32_t)want : HD_ORDERED_CHUNK_MAX;
 }
 
 /* A chunk, and what follows from it for the next. */
@@ -849,12 +861,17 @@ static hd_err run_priced_chunk(ordered *o, uint32_t *at, const uint32_t range[2]
         k->chunk_cnt = HD_MAX(k->chunk_cnt / 2, range[0]);
     else if (rerun_cnt < cnt / 16)
         k->chunk_cnt = HD_MIN(k->chunk_cnt * 4, range[1]);
-    if (o->seq->flags & HD_ORDERED_NEVER_SERIAL)
+    /* A chunk longer than all before it pays for memory that the others will find. */
+    int is_cold = cnt > k->warm_cnt;
+    k->warm_cnt = HD_MAX(k->warm_cnt, cnt);
+    if (o->seq->flags & HD_ORDERED_NEVER_SERIAL || is_cold)
         return err;
-    if (is_dear(o, gas, ns)) {
-        k->serial_cnt = cnt * k->serial_factor;
-        k->serial_factor = HD_MIN(k->serial_factor * 2, SERIAL_FACTOR_MAX);
-        k->chunk_cnt = range[0]; /* the next attempt shall not cost much */
+    double loss_ns = chunk_loss_ns(o, gas, ns);
+    if (loss_ns > 0) {
+        k->serial_cnt = serial_after(o, cnt, gas, loss_ns);
+        if (k->serial_factor > SERIAL_FACTOR_MIN)
+            k->chunk_cnt = range[0]; /* the next attempt shall not cost much */
+        k->serial_factor = HD_MIN(k->serial_factor * 4, SERIAL_FACTOR_MAX);
     } else {
         k->serial_factor = SERIAL_FACTOR_MIN;
     }
