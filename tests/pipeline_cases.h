@@ -146,6 +146,64 @@ static void payments_to_one_need_one_round(void **state) {
     bench_close(&b);
 }
 
+/* cnt token transfers, percent of them to one recipient. */
+static void put_transfers(bench *b, uint32_t cnt, uint32_t percent, hd_address hot) {
+    for (uint32_t i = 0; i < cnt; i++) {
+        uint32_t from = i % USER_CNT;
+        uint8_t data[96] = {0};
+        hd_address to = random_is(&b->w.r, percent) ? hot : addr_of(0xbeef00 + i);
+        memcpy(data + 12, to.b, 20);
+        data[63] = 7;
+        put(b, from, (hd_tx){.to = block_contract(BLOCK_TOKEN), .nonce = b->w.nonces[from]++}, data,
+            sizeof data);
+    }
+}
+
+static void transfers_to_one_recipient_need_few_rounds(void **state) {
+    static bench b;
+    static const uint32_t percents[] = {30, 100};
+    hd_pipeline_result r;
+    (void)state;
+    for (uint32_t k = 0; k < 2; k++) {
+        memset(&b, 0, sizeof b);
+        bench_open(&b, HD_FORK_OSAKA);
+        b.w.env.gas_limit = 100000000;
+        for (uint32_t block = 0; block < 3; block++) {
+            /* One of each user's: none of them hangs on its sender's last. */
+            put_transfers(&b, USER_CNT, percents[k], addr_of(0xfeed));
+            expect(&b, &r, USER_CNT, 0);
+            assert_true(r.round_cnt <= (block == 0 ? 2u : 1u));
+            put_transfers(&b, TX_CNT, percents[k], addr_of(0xfeed + k));
+            expect(&b, &r, TX_CNT, 0);
+            assert_true(r.round_cnt <= 3);
+        }
+        bench_close(&b);
+    }
+}
+
+/* slots[0] = 3 * slots[0] + 1: each hangs on all before it, and no following of loads helps. */
+static void a_pool_that_all_meet_goes_to_the_host(void **state) {
+    static bench b;
+    static const uint8_t code[] = {0x60, 3, 0x5f, 0x54, 0x02, 0x60, 1, 0x01, 0x5f, 0x55, 0x00};
+    hd_pipeline_options options = {.backend = PIPELINE_BACKEND, .threads = 2};
+    hd_address pool = addr_of(0x9001);
+    hd_pipeline_result r;
+    hd_hash root;
+    (void)state;
+    memset(&b, 0, sizeof b);
+    world_open(&b.w, 1, HD_FORK_OSAKA);
+    assert_int_equal(hd_state_set(b.w.state, &pool, 1, hd_u256_zero(), code, sizeof code), HD_OK);
+    b.p = pipeline_open(&options);
+    assert_int_equal(hd_pipeline_load(&root, b.p, b.w.state), HD_OK);
+    for (uint32_t block = 0; block < 3; block++) {
+        for (uint32_t i = 0; i < USER_CNT; i++)
+            put(&b, i, (hd_tx){.to = pool, .nonce = block}, NULL, 0);
+        expect(&b, &r, USER_CNT, 1);
+        assert_true(r.round_cnt <= (block == 0 ? 2u : 1u)); /* it is not tried again at once */
+    }
+    bench_close(&b);
+}
+
 static void what_is_not_valid_refuses_the_block_and_changes_nothing(void **state) {
     static bench b;
     hd_pipeline_result r;

@@ -76,6 +76,16 @@ static void world_open(world *w, uint64_t seed, uint32_t fork) {
         assert_int_equal(hd_state_set(w->state, &at, i % 2, hd_u256_from_u64(i * 1000), a.b, a.sz),
                          HD_OK);
     }
+    for (uint32_t i = BLOCK_SUMS_A; i <= BLOCK_SUMS_C; i++) {
+        static evm_asm a;
+        hd_address at = block_contract(i);
+        block_sums(&a, seed, i);
+        assert_int_equal(hd_state_set(w->state, &at, 1, hd_u256_zero(), a.b, a.sz), HD_OK);
+        for (uint32_t k = 0; k < 3; k++)
+            assert_int_equal(
+                hd_state_set_slot(w->state, &at, hd_u256_from_u64(k), hd_u256_from_u64(300 * k)),
+                HD_OK);
+    }
     w->env.fork = fork;
     w->env.chain_id = 1;
     w->env.number = 100;
@@ -126,8 +136,9 @@ static void add_blobs(world *w, hd_tx *tx, hd_buf *data) {
 
 /* calm: contracts of storage and payments; wild: everything, code too. */
 static void add_tx(world *w, uint32_t i, int is_wild) {
-    static const uint32_t calm[] = {BLOCK_COUNTER, BLOCK_TOKEN, BLOCK_TOKEN,  BLOCK_BRANCH,
-                                    BLOCK_SEND,    BLOCK_TRY,   BLOCK_READER, BLOCK_CHILD_A};
+    static const uint32_t calm[] = {BLOCK_COUNTER, BLOCK_TOKEN,  BLOCK_TOKEN,  BLOCK_BRANCH,
+                                    BLOCK_SEND,    BLOCK_TRY,    BLOCK_READER, BLOCK_CHILD_A,
+                                    BLOCK_SUMS_A,  BLOCK_SUMS_B, BLOCK_SUMS_C};
     uint32_t from = random_is(&w->r, 20) ? 0 : random_below(&w->r, USER_CNT);
     hd_tx tx = {.nonce = w->nonces[from]++, .gas_limit = 300000};
     hd_tx_envelope g = {.chain_id = hd_u256_from_u64(1)};

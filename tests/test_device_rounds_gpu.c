@@ -15,6 +15,8 @@ static void the_gpu_runs_large_rounds_and_the_host_small_ones(void **state) {
     (void)state;
     hd_exec *x = device_open(HD_BACKEND_CUDA);
     expect_transfers_as_serial(x, 0, 2, 2);
+    hd_exec_close(x);
+    x = device_open(HD_BACKEND_CUDA); /* which remembers no conflicts */
     expect_transfers_as_serial(x, HD_ORDERED_DEVICE_ROUNDS, 3, 9);
     hd_exec_close(x);
 }

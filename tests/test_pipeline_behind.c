@@ -91,6 +91,10 @@ static hd_err fail_scan_wipes(void *f, uint64_t *x, uint32_t cnt) {
     FAIL(f);
     return E(f)->scan_wipes(C(f), x, cnt);
 }
+static hd_err fail_scan_sums(void *f, hd_pipe_sum *x, uint32_t cnt) {
+    FAIL(f);
+    return E(f)->scan_sums(C(f), x, cnt);
+}
 static hd_err fail_sort(void *f, const hd_pipe_set *s) {
     FAIL(f);
     return E(f)->sort(C(f), s);
@@ -144,6 +148,7 @@ static const hd_pipe_engine failing_engine = {.close = fail_close,
                                               .sum64 = fail_sum64,
                                               .scan_folds = fail_scan_folds,
                                               .scan_wipes = fail_scan_wipes,
+                                              .scan_sums = fail_scan_sums,
                                               .sort = fail_sort,
                                               .select = fail_select,
                                               .recover = fail_recover,

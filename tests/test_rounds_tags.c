@@ -62,6 +62,36 @@ static void many_transfers_to_one_recipient_take_two_rounds(void **state) {
     assert_true(rounds_of().sum_cnt >= MANY - 1);
 }
 
+static void what_met_before_is_followed_from_the_start(void **state) {
+    static const block_way way = {HD_BACKEND_HOST, 2, 0, HD_ORDERED_NEVER_SERIAL, 0};
+    hd_exec_options options = {.backend = HD_BACKEND_HOST, .threads = 2};
+    hd_exec *x = NULL;
+    hd_state *s = hd_state_new();
+    block_tally tally;
+    (void)state;
+    memset(&tally, 0, sizeof tally);
+    assert_non_null(s);
+    begin(HD_FORK_OSAKA);
+    for (uint32_t i = 0; i < MANY; i++)
+        set_slot(BLOCK_TOKEN, whom(block_account(i)), 1000);
+    set_slot(BLOCK_TOKEN, whom(nobody(7)), 5);
+    transfers(MANY, 10);
+    for (uint32_t i = 0; i < MANY; i++) /* another selector */
+        ask(i, BLOCK_TOKEN, addr_word(random_sender()), 1, word(0));
+    assert_int_equal(random_block_serial(&the_block, &tally), HD_OK);
+    assert_int_equal(hd_exec_open(&x, &options), HD_OK);
+    for (uint64_t round_cnt = 2; round_cnt > 0; round_cnt--) {
+        hd_ordered_stats stats;
+        char why[256];
+        assert_int_equal(random_block_check(why, sizeof why, &stats, &the_block, x, s, &way),
+                         HD_OK);
+        assert_int_equal(stats.round_cnt, round_cnt);
+        assert_true(stats.sum_cnt >= MANY - 1);
+    }
+    hd_exec_close(x);
+    hd_state_free(s);
+}
+
 static void the_first_transfer_to_a_recipient_with_nothing_pays_for_its_slot(void **state) {
     (void)state;
     begin(HD_FORK_OSAKA);
@@ -683,6 +713,7 @@ static void transient_storage_holds_exact_values(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_transfers_to_one_recipient_take_two_rounds),
+        cmocka_unit_test(what_met_before_is_followed_from_the_start),
         cmocka_unit_test(the_first_transfer_to_a_recipient_with_nothing_pays_for_its_slot),
         cmocka_unit_test(transfers_of_nothing_leave_the_price_to_the_first_that_pays),
         cmocka_unit_test(a_sender_that_spends_its_last_gets_the_refund),

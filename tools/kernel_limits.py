@@ -20,6 +20,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DEFAULT = (128, 4096)
 LIMITS = {
     "wave_step": (168, 1280),  # three blocks of 128 threads on a multiprocessor
+    "tagged_step": (168, 1280),  # the same, with loads followed
     "trace_step": (168, 1280),  # one thread: to find differences, not for speed
     "wave_export": (64, 1024),
     "bn_pairing": (200, 5120),

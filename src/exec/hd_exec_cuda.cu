@@ -20,8 +20,10 @@
 
 #include "base/hd_clock.h"
 #include "crypto/hd_precompile_cuda.h"
+#include "exec/hd_cuda_classes.h"
 #include "exec/hd_exec_cuda.h"
 #include "exec/hd_results.h"
+#include "exec/hd_tagged_cuda.h"
 #include "exec/hd_trace_cuda.h"
 #include "exec/hd_versions_image.h"
 #include "exec/hd_wave.inc"
@@ -30,7 +32,7 @@
 /* Blocks of the interpreter that share a multiprocessor. 3 leaves it 168 registers; 4, 5 and 6
    spill and were 3 to 14 % slower for a million token transfers on an H100. */
 #define STEP_BLOCKS_MIN 3
-#define CLASS_CNT 5u
+#define CLASS_CNT HD_CUDA_CLASS_CNT
 /* Work units of a lane in one launch: about 100 ms of a lane that runs alone in its warp. */
 #define LAUNCH_FUEL ((int64_t)1 << 17)
 /* One thread runs one precompile call: calls that would hold a launch for long go to the host's
@@ -146,6 +148,7 @@ typedef struct {
     hd_account_diff *accounts;
     hd_account_read *reads; /* NULL: none asked for */
     hd_slot_diff *slots;
+    hd_slot_read *slot_reads; /* of tagged runs */
     hd_log_entry *logs;
     uint8_t *bytes;
     const offsets *off;
@@ -170,7 +173,8 @@ static __global__ void __launch_bounds__(BLOCK_SZ)
     r->slot_off = e.base.slot + e.off[lane].slot;
     r->log_off = e.base.log + e.off[lane].log;
     r->output_off = e.base.byte + e.off[lane].byte;
-    lane_export(r, e.accounts, e.reads, e.slots, 0, e.logs, e.bytes, &vm, w.export_flags);
+    lane_export(r, e.accounts, e.reads, e.slots, e.slot_reads, e.logs, e.bytes, &vm,
+                w.export_flags);
 }
 
 /* ---- host side ---- */
@@ -261,72 +265,6 @@ struct hd_exec_cuda {
     void *trace_ctx;
 };
 
-static void classes_init(hd_exec_cuda *x) {
-    memset(x->classes, 0, sizeof(x->classes));
-    hd_lane_class *c = &x->classes[0]; /* a token transfer, a swap */
-    c->frame_max = 6;
-    c->stack_max = 64;
-    c->memory_max = 768;
-    c->ret_max = 128;
-    c->account_max = 8;
-    c->slot_max = 12;
-    c->journal_max = 40;
-    c->log_max = 40;
-    c->account_index_max = 16;
-    c->slot_index_max = 32;
-    c->linear_sz = 0;
-    c = &x->classes[1]; /* ordinary contracts */
-    c->frame_max = 64;
-    c->stack_max = 2048;
-    c->memory_max = 128 << 10;
-    c->ret_max = 32 << 10;
-    c->account_max = 128;
-    c->slot_max = 512;
-    c->journal_max = 2048;
-    c->log_max = 4096;
-    c->account_index_max = 256;
-    c->slot_index_max = 1024;
-    c->linear_sz = 256 << 10;
-    c = &x->classes[2]; /* whatever a 30 Mgas block holds, nearly */
-    c->frame_max = 1025;
-    c->stack_max = 64 << 10;
-    c->memory_max = 8 << 20;
-    c->ret_max = 2 << 20;
-    c->account_max = 8192;
-    c->slot_max = 16384;
-    c->journal_max = 64 << 10;
-    c->log_max = 128 << 10;
-    c->account_index_max = 16384;
-    c->slot_index_max = 32768;
-    c->linear_sz = 8 << 20;
-    c = &x->classes[3]; /* deep recursion, tens of megabytes: 0.16 GiB a lane */
-    c->frame_max = 1025;
-    c->stack_max = 1025 * 1024;
-    c->memory_max = 64u << 20;
-    c->ret_max = 16u << 20;
-    c->account_max = 32 << 10;
-    c->slot_max = 128 << 10;
-    c->journal_max = 256 << 10;
-    c->log_max = 512 << 10;
-    c->account_index_max = 64 << 10;
-    c->slot_index_max = 256 << 10;
-    c->linear_sz = 16 << 20;
-    c = &x->classes[4]; /* the EVM's own limits: 1,024 frames of 1 MiB; 1.6 GiB a lane */
-    c->frame_max = 1025;
-    c->stack_max = 1025 * 1024;
-    c->memory_max = 1040u << 20;
-    c->ret_max = 128u << 20;
-    c->account_max = 256 << 10;
-    c->slot_max = 1536 << 10;
-    c->journal_max = 3 << 20;
-    c->log_max = 2 << 20;
-    c->account_index_max = 512 << 10;
-    c->slot_index_max = 4 << 20;
-    c->linear_sz = 64 << 20;
-    for (uint32_t i = 0; i < CLASS_CNT; i++)
-        hd_lane_class_layout(&x->classes[i]);
-}
-
 static uint64_t class_tile_sz(const hd_lane_class *c) {
     return (uint64_t)c->unit_cnt * 512 + (uint64_t)c->linear_sz * 32;
 }
@@ -357,7 +295,7 @@ extern "C" hd_err hd_exec_cuda_open(hd_exec_cuda **out) {
     if (!x)
         return HD_ERR_NOMEM;
     *out = x;
-    classes_init(x);
+    hd_cuda_classes_init(x->classes);
     x->buf[B_STAGE].is_host = x->buf[B_RECORDS_HOST].is_host = x->buf[B_DOWN].is_host = 1;
     x->buf[B_IN_HOST].is_host = x->buf[B_OUT_HOST].is_host = 1;
     x->buf[B_VERSIONS_STAGE].is_host = 1;
@@ -723,6 +661,8 @@ static hd_err launch_step(hd_exec_cuda *x, const wave_args *w, const uint32_t *d
     if (x->trace_fn)
         RET(hd_trace_cuda_step(x->trace, w, dev_list == NULL, LAUNCH_FUEL, x->trace_fn,
                                x->trace_ctx, x->stream));
+    else if (w->export_flags & HD_EXPORT_TAGGED)
+        hd_tagged_cuda_step(w, dev_list, run_cnt, stride, LAUNCH_FUEL, x->stream);
     else
         wave_step<<<grid((uint64_t)run_cnt * stride), BLOCK_SZ, 0, x->stream>>>(
             *w, dev_list, run_cnt, stride, LAUNCH_FUEL);
@@ -882,12 +822,15 @@ static hd_err wave_export_resident(hd_exec_cuda *x, const wave_args *w) {
     o->read_cap = read_cap;
     RET(array_reserve(x, (void **)&o->slots, &o->slot_cap, o->slot_cnt, sum.slot,
                       sizeof(*o->slots)));
+    RET(array_reserve(x, (void **)&o->slot_reads, &o->slot_read_cap, o->slot_cnt, sum.slot,
+                      sizeof(*o->slot_reads)));
     RET(array_reserve(x, (void **)&o->logs, &o->log_cap, o->log_cnt, sum.log, sizeof(*o->logs)));
     RET(array_reserve(x, (void **)&o->bytes, &o->bytes_cap, o->bytes_sz, sum.byte, 1));
     e.receipts = o->receipts;
     e.accounts = o->accounts;
     e.reads = o->reads;
     e.slots = o->slots;
+    e.slot_reads = o->slot_reads;
     e.logs = o->logs;
     e.bytes = o->bytes;
     e.off = off;
@@ -921,6 +864,8 @@ static hd_err wave_export_down(hd_exec_cuda *x, hd_results *out, const wave_args
     uint64_t reads_cnt = w->export_flags & HD_EXPORT_READS ? total[0] : 0;
     uint64_t reads_at = place(&at, reads_cnt * sizeof(hd_account_read));
     uint64_t slots_at = place(&at, total[1] * sizeof(hd_slot_diff));
+    uint64_t slot_reads_cnt = w->export_flags & HD_EXPORT_TAGGED ? total[1] : 0;
+    uint64_t slot_reads_at = place(&at, slot_reads_cnt * sizeof(hd_slot_read));
     uint64_t logs_at = place(&at, total[2] * sizeof(hd_log_entry));
     uint64_t bytes_at = place(&at, total[3]);
     RET(buffer_reserve(&x->buf[B_RESULTS], at + 256));
@@ -929,6 +874,7 @@ static hd_err wave_export_down(hd_exec_cuda *x, hd_results *out, const wave_args
     e.accounts = (hd_account_diff *)(x->buf[B_RESULTS].p + accounts_at);
     e.reads = (hd_account_read *)(x->buf[B_RESULTS].p + reads_at);
     e.slots = (hd_slot_diff *)(x->buf[B_RESULTS].p + slots_at);
+    e.slot_reads = (hd_slot_read *)(x->buf[B_RESULTS].p + slot_reads_at);
     e.logs = (hd_log_entry *)(x->buf[B_RESULTS].p + logs_at);
     e.bytes = x->buf[B_RESULTS].p + bytes_at;
     e.off = off;
@@ -954,6 +900,11 @@ static hd_err wave_export_down(hd_exec_cuda *x, hd_results *out, const wave_args
     }
     if (total[1])
         memcpy(out->slots + out->slot_cnt, h + slots_at, total[1] * sizeof(hd_slot_diff));
+    if (slot_reads_cnt) {
+        RET(hd_results_reserve_slot_reads(out, slot_reads_cnt));
+        memcpy(out->slot_reads + out->slot_cnt, h + slot_reads_at,
+               slot_reads_cnt * sizeof(hd_slot_read));
+    }
     if (total[2])
         memcpy(out->logs + out->log_cnt, h + logs_at, total[2] * sizeof(hd_log_entry));
     if (total[3])
@@ -1045,6 +996,8 @@ static hd_err run_classes(hd_exec_cuda *x, hd_results *out, const hd_batch *b, u
     const upload *u = &x->up;
     const hd_versions *versions;
     uint32_t cnt = batch_run_cnt(b), next_cnt;
+    uint32_t is_tagged = b->flags & HD_BATCH_TAGGED && b->flags & HD_BATCH_READS && !x->trace_fn;
+    hd_cuda_classes_layout(x->classes, is_tagged);
     if (x->resident) {
         x->up.worlds = b->worlds;
         x->up.envs = b->envs;
@@ -1068,7 +1021,7 @@ static hd_err run_classes(hd_exec_cuda *x, hd_results *out, const hd_batch *b, u
         w.data = u->data;
         w.cls = x->classes[c];
         w.tile_sz = class_tile_sz(&w.cls);
-        w.export_flags = b->flags & ~HD_BATCH_TAGGED;
+        w.export_flags = is_tagged ? b->flags : b->flags & ~HD_BATCH_TAGGED;
         w.is_retry = c > first;
         w.position = b->position;
         w.versions = versions;
@@ -1154,6 +1107,7 @@ extern "C" void hd_exec_cuda_results_free(hd_cuda_results *r) {
     cudaFree(r->accounts);
     cudaFree(r->reads);
     cudaFree(r->slots);
+    cudaFree(r->slot_reads);
     cudaFree(r->logs);
     cudaFree(r->bytes);
     memset(r, 0, sizeof(*r));

@@ -23,10 +23,11 @@ typedef struct {
     hd_account_diff *accounts;
     hd_account_read *reads;
     hd_slot_diff *slots;
+    hd_slot_read *slot_reads;
     hd_log_entry *logs;
     uint8_t *bytes;
     uint64_t account_cnt, slot_cnt, log_cnt, bytes_sz;
-    uint64_t receipt_cap, account_cap, read_cap, slot_cap, log_cap, bytes_cap;
+    uint64_t receipt_cap, account_cap, read_cap, slot_cap, slot_read_cap, log_cap, bytes_cap;
     uint64_t kernel_ns;
 } hd_cuda_results;
 

@@ -47,8 +47,8 @@
    one after the other. */
 #define HELD_NS 400u
 /* Running a chain's member costs so much more than running it alone, in percent: it looks into two
-   indexes. */
-#define LANE_PERCENT 115u
+   indexes, and its loads are followed. */
+#define LANE_PERCENT 125u
 
 /* What a range of the chunk's transactions came to, so that nobody walks over all of them alone. */
 #define RANGE_TX_CNT 128u
@@ -61,6 +61,16 @@ typedef struct {
     uint32_t is_mixed; /* more than one block */
     uint32_t reserved;
 } range_sum;
+
+/* Of a chunk in which at least one in so many transactions did not hold, the (code, selector) pairs
+   of these are remembered, and run tagged from their first round on; all are forgotten after so
+   many chunks, since conflicts go away as well. */
+#define REMEMBER_SHARE 8u
+#define REMEMBERED_CNT 256u
+#define REMEMBERED_CHUNKS 64u
+#define REMEMBER_SAMPLE_CNT 256u
+/* Tagged runs are dearer: below this share of what they bring nobody begins so. */
+#define TAGGED_SHARE_MIN 0.25
 
 /* What is kept at the handle from one sequence to the next. */
 typedef struct {
@@ -75,10 +85,15 @@ typedef struct {
     uint32_t *invalid;
     uint32_t lane_rerun_cnt; /* of the present chunk: what ran again in chains */
     uint8_t *is_late; /* how often a transaction ran against versions; 255: so often or more */
+    uint8_t *tagged;  /* whether a transaction is of a remembered pair */
     range_sum *ranges;
-    size_t tx_max; /* room of these three */
+    size_t tx_max;                       /* room of these four */
+    uint64_t remembered[REMEMBERED_CNT]; /* by their low bits; 0: none */
+    uint32_t remembered_cnt;             /* pairs that came since all were forgotten */
+    uint32_t remembered_chunks;          /* chunks since then */
     /* The choice between chunks and serial execution, and what it is made from. */
     uint64_t alone_gas, alone_ns; /* what transactions cost that ran alone */
+    uint32_t is_warm;             /* some did: the first ones of a handle pay for its memory */
     uint32_t chunk_cnt;           /* transactions of the next chunk; 0: none ran yet */
     uint32_t probed_cnt;          /* chunks since the last probe */
     uint32_t serial_cnt;          /* transactions that run alone before the next chunk */
@@ -109,6 +124,7 @@ static void kept_free(void *ctx) {
     hd_results_free(&k->one);
     free(k->invalid);
     free(k->is_late);
+    free(k->tagged);
     free(k->ranges);
     free(k);
 }
@@ -155,12 +171,14 @@ static hd_err kept_reserve(kept *k, size_t tx_cnt) {
         return HD_OK;
     free(k->invalid);
     free(k->is_late);
+    free(k->tagged);
     free(k->ranges);
     k->tx_max = 0;
     k->invalid = malloc(tx_cnt * sizeof(*k->invalid));
     k->is_late = malloc(tx_cnt);
+    k->tagged = malloc(tx_cnt);
     k->ranges = malloc((tx_cnt / RANGE_TX_CNT + 1) * sizeof(*k->ranges));
-    if (!k->invalid || !k->is_late || !k->ranges)
+    if (!k->invalid || !k->is_late || !k->tagged || !k->ranges)
         return HD_ERR_NOMEM;
     k->tx_max = tx_cnt;
     return HD_OK;
@@ -495,6 +513,66 @@ static hd_err finish_in_order(ordered *o, uint32_t begin, uint32_t cnt, uint32_t
     return err;
 }
 
+/* ---- whose loads are followed from the start */
+
+/* What a transaction runs: the code that it calls and the selector. 0: nothing. */
+static uint64_t pair_of(const ordered *o, const hd_tx *tx) {
+    const hd_sequence *seq = o->seq;
+    const hd_world_account *a = tx->flags & HD_TX_CREATE ? NULL : world_account(&o->world, &tx->to);
+    if (!a || !a->code_idx)
+        return 0;
+    uint64_t selector = 0; /* nobody has looked at the offset yet */
+    if (tx->data_sz >= 4 && tx->data_off <= seq->data_sz && seq->data_sz - tx->data_off >= 4)
+        selector = hd_load_le32(seq->data + tx->data_off);
+    return (hd_load_le64(o->world.codes[a->code_idx].hash.b) ^ hd_mix64(selector)) | 1ull << 63;
+}
+
+static void remember(ordered *o, const hd_version_input *in, uint32_t invalid_cnt) {
+    kept *k = o->k;
+    uint32_t step = invalid_cnt / REMEMBER_SAMPLE_CNT + 1;
+    if (++k->remembered_chunks > REMEMBERED_CHUNKS) {
+        memset(k->remembered, 0, sizeof(k->remembered));
+        k->remembered_cnt = k->remembered_chunks = 0;
+    }
+    for (uint32_t i = 0; invalid_cnt > in->tx_cnt / REMEMBER_SHARE && i < invalid_cnt; i += step) {
+        uint64_t pair = pair_of(o, &in->txs[k->invalid[i]]);
+        uint64_t *place = &k->remembered[pair % REMEMBERED_CNT];
+        if (pair == 0 || *place == pair)
+            continue;
+        *place = pair;
+        k->remembered_cnt++;
+    }
+}
+
+typedef struct {
+    ordered *o;
+    const hd_version_input *in;
+} recall;
+
+static hd_err recall_txs(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    const recall *r = ctx;
+    kept *k = r->o->k;
+    (void)worker_idx;
+    for (size_t i = begin; i < end; i++) {
+        uint64_t pair = pair_of(r->o, &r->in->txs[i]);
+        k->tagged[i] = pair && k->remembered[pair % REMEMBERED_CNT] == pair;
+    }
+    return HD_OK;
+}
+
+/* Fills k->tagged; how many transactions of the chunk are of remembered pairs. */
+static uint32_t recall_chunk(ordered *o, const hd_version_input *in) {
+    kept *k = o->k;
+    recall r = {o, in};
+    uint32_t cnt = 0;
+    if (!k->remembered_cnt || k->tagged_share < TAGGED_SHARE_MIN)
+        return 0;
+    (void)hd_pool_for(hd_exec_pool(k->many ? k->many : o->x), in->tx_cnt, 1024, recall_txs, &r);
+    for (uint32_t i = 0; i < in->tx_cnt; i++)
+        cnt += k->tagged[i];
+    return cnt;
+}
+
 /* Whether a round of cnt transactions, after one of last_cnt, is worth the device's while. */
 static int is_for_device(const ordered *o, uint32_t round, uint32_t cnt, uint32_t last_cnt) {
     if (o->seq->flags & HD_ORDERED_DEVICE_ROUNDS)
@@ -524,8 +602,8 @@ static double gas_price_ns(const kept *k) {
 }
 
 /* What is cheapest at the prices met so far: the invalid ones at once, in chains beside each other,
-   or one after the other. A round is taken to bring the share that the last one brought, the first
-   tagged one what such rounds bring, and so do those after it, until none is left. */
+   or one after the other. A round is taken to bring the share that the last one brought (of the
+   first tagged round: what such rounds bring), and so do those after it, until none is left. */
 static hd_err choose_next(ordered *o, uint32_t *next, hd_chains_found *found,
                           const hd_versions *versions, const hd_version_input *in, uint32_t round,
                           uint32_t last_cnt, uint32_t invalid_cnt, uint64_t index_ns) {
@@ -533,7 +611,8 @@ static hd_err choose_next(ordered *o, uint32_t *next, hd_chains_found *found,
     int is_free = (o->seq->flags & HD_ORDERED_NEVER_SERIAL) != 0;
     double price = gas_price_ns(k), threads = hd_pool_thread_cnt(host_pool(o));
     *next = NEXT_ROUND;
-    if (invalid_cnt <= last_cnt / 2 && (is_free || price == 0 || invalid_cnt < CHUNK_WORTH))
+    if ((is_free || price == 0 || invalid_cnt < CHUNK_WORTH) &&
+        (round == 1 || invalid_cnt <= last_cnt / 2))
         return HD_OK;
     uint64_t begin_ns = hd_clock_ns();
     hd_err err = hd_chains_find(k->chains, found, versions, in, k->invalid, invalid_cnt);
@@ -547,7 +626,7 @@ static hd_err choose_next(ordered *o, uint32_t *next, hd_chains_found *found,
         return HD_OK;
     }
     *next = NEXT_CHAINS;
-    double in_order = (double)found->gas * price + (double)in->tx_cnt * HELD_NS;
+    double in_order = (double)found->gas * price + (double)(in->tx_cnt - found->tx_cnt) * HELD_NS;
     double left = round == 1 ? 1 - k->tagged_share : (double)invalid_cnt / last_cnt;
     double rounds =
         left < 1 ? ((double)k->first_ns * invalid_cnt / in->tx_cnt + (double)index_ns) / (1 - left)
@@ -569,7 +648,8 @@ static hd_err run_chains(ordered *o, const hd_batch *round, const hd_chains_foun
     uint64_t begin_ns = hd_clock_ns();
     hd_batch batch = *round;
     uint32_t most;
-    batch.flags = HD_BATCH_READS | HD_BATCH_KEEP;
+    batch.flags = HD_BATCH_READS | HD_BATCH_KEEP | HD_BATCH_TAGGED;
+    batch.tagged = NULL;
     hd_chains_begin(k->chains, &batch);
     hd_err err = hd_exec_run(k->many ? k->many : o->x, &k->chunk, &batch);
     if (err != HD_OK)
@@ -591,6 +671,7 @@ static hd_err run_rounds(ordered *o, hd_batch *batch, hd_version_input *in, uint
                          int *is_settled, int *on_device) {
     kept *k = o->k;
     uint32_t invalid_cnt, last_cnt = in->tx_cnt, first = 0, next = NEXT_ROUND;
+    int is_tagged = batch->tagged || batch->flags & HD_BATCH_TAGGED; /* the first round */
     hd_chains_found found;
     *is_settled = 0;
     for (uint32_t round = 1;; round++) {
@@ -602,7 +683,9 @@ static hd_err run_rounds(ordered *o, hd_batch *batch, hd_version_input *in, uint
         o->stats->index_ns += index_ns;
         if (err != HD_OK)
             return err;
-        if (round == 2 && next == NEXT_ROUND) /* what tagging brought */
+        if (round == 1)
+            remember(o, in, invalid_cnt);
+        if (round == 2 && next == NEXT_ROUND && !is_tagged) /* what tagging brought */
             k->tagged_share = (k->tagged_share + 1 - (double)invalid_cnt / last_cnt) / 2;
         else if (round == 1) /* it is tried again now and then */
             k->tagged_share += (1 - k->tagged_share) / 16;
@@ -665,6 +748,10 @@ static hd_err run_from_start(ordered *o, hd_version_input *in, uint32_t *rerun_c
     *rerun_cnt = 0;
     *is_settled = 0;
     k->lane_rerun_cnt = 0;
+    uint32_t tagged_cnt = recall_chunk(o, in);
+    batch.tagged = tagged_cnt ? k->tagged : NULL;
+    if (*on_device && tagged_cnt > in->tx_cnt / 2) /* it runs all in one way */
+        batch.flags |= HD_BATCH_TAGGED;
     hd_err err = run_round(o, &batch, *on_device);
     if (err != HD_OK)
         return err;
@@ -797,6 +884,9 @@ static hd_err run_all(ordered *o, const uint32_t range[2]) {
         if (cnt) {
             err = run_serial(o, at, at + cnt);
             at += cnt;
+            if (!k->is_warm)
+                k->alone_gas = k->alone_ns = 0;
+            k->is_warm = 1;
         } else {
             err = run_priced_chunk(o, &at, range);
         }

@@ -9,7 +9,8 @@
    built by sorting: an entry for each write, ordered by (hash of the key, transaction); equal
    hashes of different keys are noticed and make the block go to the CPU. Accounts are folded by a
    segmented scan over what each entry does to an account, so that a recipient of a million payments
-   costs no more than a million recipients. Every transaction's fee is an entry of its coinbase, and
+   costs no more than a million recipients; and so are slots, which later rounds leave as sums
+   (hd_core_tags.inc). Every transaction's fee is an entry of its coinbase, and
    the owner of a written slot always has an entry. */
 #ifndef HD_PIPE_BODY_H
 #define HD_PIPE_BODY_H
@@ -116,6 +117,22 @@ HD_INL hd_pipe_fold hd_pipe_fold_join(const hd_pipe_fold *a, const hd_pipe_fold 
     return r;
 }
 
+/* What entries do to a slot: the last that sets it counts, and what was added since. The first of a
+   key always sets. */
+typedef struct {
+    hd_u256 value; /* or what is added, modulo 2^256 */
+    uint64_t is_set;
+} hd_pipe_sum;
+
+HD_INL hd_pipe_sum hd_pipe_sum_join(const hd_pipe_sum *a, const hd_pipe_sum *b) {
+    hd_pipe_sum r = *b;
+    if (b->is_set)
+        return r;
+    r.value = hd_u256_add(a->value, b->value);
+    r.is_set = a->is_set;
+    return r;
+}
+
 /* The later of two wipes; bit 32 begins a key. */
 HD_INL uint64_t hd_pipe_wipe_join(uint64_t a, uint64_t b) {
     if (b >> 32)
@@ -160,6 +177,7 @@ typedef struct {
     const hd_account_diff *accounts;
     const hd_account_read *reads;
     const hd_slot_diff *slots;
+    const hd_slot_read *slot_reads; /* where HD_DIFF_RANGE says so */
     const hd_log_entry *logs;
     const uint8_t *bytes;
     uint8_t *is_late; /* ran against versions */
@@ -170,11 +188,13 @@ typedef struct {
     hd_pipe_set set[2];
     hd_pipe_fold *folds;
     uint64_t *wipes;
+    hd_pipe_sum *sums;
     hd_versions_account *account_keys;
     hd_account_version *account_versions;
     hd_versions_slot *slot_keys;
     hd_slot_version *slot_versions;
     const hd_versions *versions; /* of the index that stands */
+    uint64_t is_tagged;          /* the next run follows loads */
     /* tries */
     hd_forest_account_change *account_changes;
     hd_forest_slot_change *slot_changes;
@@ -528,11 +548,43 @@ HD_INL void hd_pipe_wipe_apply(const hd_pipe *p, uint32_t i) {
         v->flags &= ~(HD_VERSION_HAS_STORAGE | HD_VERSION_STORAGE_UNSURE);
 }
 
+/* What the world holds in a slot. */
+HD_NOINL hd_u256 hd_pipe_world_slot(const hd_world *w, const uint32_t addr[5], hd_u256 key) {
+    uint32_t at = hd_pipe_world_find(w, addr);
+    if (at != HD_PIPE_NONE)
+        at = hd_pipe_world_find_slot(w, at, w->accounts[at].incarnation, key);
+    return at != HD_PIPE_NONE ? w->slots[at].value : hd_u256_zero();
+}
+
+/* What entry i does. An addition to what an account held when it was destroyed sets; p->versions
+   has the accounts of this index already. */
+HD_NOINL void hd_pipe_sum_make(const hd_pipe *p, uint32_t i) {
+    const hd_pipe_set *s = &p->set[1];
+    hd_pipe_entry e = hd_pipe_entry_of(s->entry_by[i]);
+    const hd_receipt *r = &p->receipts[e.tx];
+    const hd_slot_diff *d = &p->slots[r->slot_off + e.idx];
+    hd_pipe_sum sum;
+    sum.value = d->value;
+    sum.is_set = 1;
+    if (d->flags & HD_DIFF_ADD) {
+        uint32_t addr[5], wiped;
+        hd_pipe_addr(addr, &p->accounts[r->account_off + d->account_idx].addr);
+        const hd_account_version *owner = hd_versions_account_find(p->versions, addr, e.tx);
+        wiped = owner ? owner->wiped : 0;
+        sum.value = hd_u256_sub(d->value, d->original);
+        if (!hd_pipe_is_head(s, i))
+            sum.is_set = hd_pipe_entry_of(s->entry_by[i - 1]).tx < wiped;
+        else if (!wiped)
+            sum.value = hd_u256_add(sum.value, hd_pipe_world_slot(&p->world, addr, d->key));
+    }
+    p->sums[i] = sum;
+}
+
+/* sums[i] is the slot after entry i. */
 HD_INL void hd_pipe_slot_version(const hd_pipe *p, uint32_t i) {
-    hd_pipe_entry e = hd_pipe_entry_of(p->set[1].entry_by[i]);
     hd_slot_version *v = &p->slot_versions[i];
-    v->value = p->slots[p->receipts[e.tx].slot_off + e.idx].value;
-    v->tx = e.tx;
+    v->value = p->sums[i].value;
+    v->tx = hd_pipe_entry_of(p->set[1].entry_by[i]).tx;
     v->reserved = 0;
 }
 
@@ -596,15 +648,15 @@ HD_NOINL int hd_pipe_tx_holds(const hd_pipe *p, uint32_t t) {
         } else if (!wiped) {
             if (!p->is_late[t])
                 continue;
-            uint32_t at = hd_pipe_world_find(&p->world, addr);
-            if (at != HD_PIPE_NONE)
-                at = hd_pipe_world_find_slot(&p->world, at, p->world.accounts[at].incarnation,
-                                             d->key);
-            if (at != HD_PIPE_NONE)
-                now = p->world.slots[at].value;
+            now = hd_pipe_world_slot(&p->world, addr, d->key);
         }
-        if (!hd_u256_is_equal(now, d->original))
+        if (d->flags & HD_DIFF_RANGE) {
+            const hd_slot_read *range = &p->slot_reads[r->slot_off + i];
+            if (hd_u256_lt(now, range->lo) || hd_u256_lt(range->hi, now))
+                return 0;
+        } else if (!hd_u256_is_equal(now, d->original)) {
             return 0;
+        }
     }
     return 1;
 }
@@ -988,6 +1040,7 @@ HD_INL void hd_pipe_keep_slot(const hd_pipe *p, uint32_t i) {
     X(FOLD_MAKE, hd_pipe_fold_make(p, i)) \
     X(FOLD_APPLY, hd_pipe_fold_apply(p, i)) \
     X(WIPE_APPLY, hd_pipe_wipe_apply(p, i)) \
+    X(SUM_MAKE, hd_pipe_sum_make(p, i)) \
     X(SLOT_VERSION, hd_pipe_slot_version(p, i)) \
     X(CHECK, hd_pipe_check(p, i)) \
     X(LATE, hd_pipe_late(p, i)) \

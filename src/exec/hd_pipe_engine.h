@@ -45,9 +45,10 @@ typedef struct {
     /* Exclusive sums in place of dev_x[0, cnt). */
     hd_err (*sum32)(void *ctx, uint32_t *dev_x, uint32_t cnt);
     hd_err (*sum64)(void *ctx, uint64_t *dev_x, uint32_t cnt);
-    /* Inclusive scans in place, with hd_pipe_fold_join and hd_pipe_wipe_join. */
+    /* Inclusive scans in place, with hd_pipe_fold_join, _wipe_join and _sum_join. */
     hd_err (*scan_folds)(void *ctx, hd_pipe_fold *dev_x, uint32_t cnt);
     hd_err (*scan_wipes)(void *ctx, uint64_t *dev_x, uint32_t cnt);
+    hd_err (*scan_sums)(void *ctx, hd_pipe_sum *dev_x, uint32_t cnt);
     /* A stable sort of set->entry by set->hash to set->entry_by and hash_by. */
     hd_err (*sort)(void *ctx, const hd_pipe_set *set);
     /* dev_list = the indexes of the words that are not 0, ascending. */

@@ -12,6 +12,11 @@
    eighth of what is left. */
 #define ROUND_MAX 64u
 #define ROUND_GAIN 8u
+/* After a block of which an eighth and more did not hold at first, and then did with its loads
+   followed, so many begin with loads followed; after one where that brought next to nothing, so
+   many that conflict as much go to the host at once. */
+#define REMEMBER_SHARE 8u
+#define REMEMBER_BLOCKS 16u
 
 /* As hd_state.c lays a code out: zeros behind it, the next one at a multiple of 32. */
 #define CODE_ROOM(sz) (((uint64_t)(sz) + 33 + 31) & ~(uint64_t)31)
@@ -539,6 +544,7 @@ static hd_err build_index(hd_pipeline *p) {
     }
     ROOM(M_FOLDS, q->folds, q->set[0].entry_cnt);
     ROOM(M_WIPES, q->wipes, q->set[0].entry_cnt);
+    ROOM(M_SUMS, q->sums, q->set[1].entry_cnt);
     ROOM(M_ACCOUNT_KEYS, q->account_keys, q->set[0].entry_cnt);
     ROOM(M_ACCOUNT_VERSIONS, q->account_versions, q->set[0].entry_cnt);
     ROOM(M_SLOT_KEYS, q->slot_keys, q->set[1].entry_cnt);
@@ -554,8 +560,12 @@ static hd_err build_index(hd_pipeline *p) {
     if (cnt)
         TRY(p->e->scan_wipes(p->ctx, q->wipes, cnt));
     TRY(hd_pipe_phase(p, HD_PIPE_WIPE_APPLY, cnt));
-    TRY(hd_pipe_phase(p, HD_PIPE_SLOT_VERSION, q->set[1].entry_cnt));
-    return publish(p);
+    TRY(publish(p)); /* sums of slots look at the accounts' versions */
+    cnt = q->set[1].entry_cnt;
+    TRY(hd_pipe_phase(p, HD_PIPE_SUM_MAKE, cnt));
+    if (cnt)
+        TRY(p->e->scan_sums(p->ctx, q->sums, cnt));
+    return hd_pipe_phase(p, HD_PIPE_SLOT_VERSION, cnt);
 }
 
 /* A block hash may be missing that nobody asks for in order: that is for the host to see. So it is
@@ -570,10 +580,26 @@ static hd_err execute(hd_pipeline *p, const uint32_t *list, uint32_t cnt,
     return HD_OK;
 }
 
-/* Rounds until all holds, or counters.why says why not. */
+/* What the first two rounds say of the blocks to come. */
+static void remember(hd_pipeline *p, uint32_t round, uint32_t began_tagged, uint32_t last_cnt,
+                     uint32_t invalid_cnt) {
+    int is_little = invalid_cnt > last_cnt - last_cnt / ROUND_GAIN;
+    if (round == 1) {
+        p->tagged_cnt -= began_tagged;
+        p->hopeless_cnt -= p->hopeless_cnt > 0;
+    } else if (round == 2 && last_cnt > p->pipe.tx_cnt / REMEMBER_SHARE) {
+        p->tagged_cnt = is_little ? 0 : REMEMBER_BLOCKS;
+        p->hopeless_cnt = is_little ? REMEMBER_BLOCKS : 0;
+    }
+}
+
+/* Rounds until all holds, or counters.why says why not. Later rounds follow loads. */
 static hd_err run_rounds(hd_pipeline_result *out, hd_pipeline *p, const hd_pipeline_block *b) {
     hd_pipe *q = &p->pipe;
     uint32_t invalid_cnt, last_cnt = q->tx_cnt;
+    uint32_t began_tagged = q->is_tagged != 0;
+    int is_hopeless = p->hopeless_cnt > 0;
+    q->is_tagged = 1;
     for (uint32_t round = 1;; round++) {
         uint64_t begin_ns = hd_clock_ns();
         TRY(build_index(p));
@@ -582,9 +608,14 @@ static hd_err run_rounds(hd_pipeline_result *out, hd_pipeline *p, const hd_pipel
         TRY(hd_pipe_counters_get(p));
         out->round_cnt++;
         out->index_ns += hd_clock_ns() - begin_ns;
+        if (!p->counters.why)
+            remember(p, round, began_tagged, last_cnt, invalid_cnt);
         if (invalid_cnt == 0 || p->counters.why)
             return HD_OK;
-        if (round > ROUND_MAX || invalid_cnt > last_cnt - last_cnt / ROUND_GAIN) {
+        /* What the first round left says little of the next: that follows loads, and with other
+           values (a slot of zero holds for nobody but the first who adds to it). */
+        int is_hoped = round == 1 && !is_hopeless;
+        if (round > ROUND_MAX || (!is_hoped && invalid_cnt > last_cnt - last_cnt / ROUND_GAIN)) {
             p->counters.why |= HD_PIPE_ROUNDS;
             return HD_OK;
         }
@@ -710,6 +741,7 @@ static hd_err settle(hd_pipeline_result *out, hd_pipeline *p, const hd_pipeline_
         if (p->counters.why)
             return HD_OK;
     }
+    p->pipe.is_tagged = p->tagged_cnt > 0;
     TRY(execute(p, NULL, b->tx_cnt, b));
     STAGE(execute_ns);
     if (p->counters.why)

@@ -223,6 +223,12 @@ struct wipes_join {
     }
 };
 
+struct sums_join {
+    __device__ hd_pipe_sum operator()(const hd_pipe_sum &a, const hd_pipe_sum &b) const {
+        return hd_pipe_sum_join(&a, &b);
+    }
+};
+
 /* CUB's functions first say how much memory they want, then use it. */
 #define WITH_TEMP(d, call) \
     do { \
@@ -257,6 +263,13 @@ static hd_err device_scan_wipes(void *ctx, uint64_t *x, uint32_t cnt) {
     device *d = (device *)ctx;
     WITH_TEMP(
         d, cub::DeviceScan::InclusiveScan(temp, temp_sz, x, x, wipes_join(), (int)cnt, d->stream));
+    return HD_OK;
+}
+
+static hd_err device_scan_sums(void *ctx, hd_pipe_sum *x, uint32_t cnt) {
+    device *d = (device *)ctx;
+    WITH_TEMP(
+        d, cub::DeviceScan::InclusiveScan(temp, temp_sz, x, x, sums_join(), (int)cnt, d->stream));
     return HD_OK;
 }
 
@@ -341,7 +354,8 @@ static hd_err device_execute(void *ctx, hd_pipe *p, const uint32_t *list, uint32
     b.world_cnt = 1;
     b.env_cnt = 1;
     b.tx_cnt = p->tx_cnt;
-    b.flags = HD_BATCH_READS | (list ? HD_BATCH_KEEP : HD_BATCH_ASSUMED);
+    b.flags = HD_BATCH_READS | (list ? HD_BATCH_KEEP : HD_BATCH_ASSUMED) |
+              (p->is_tagged ? HD_BATCH_TAGGED : 0);
     b.blockhash = block->blockhash;
     b.blockhash_ctx = block->blockhash_ctx;
     b.versions = p->versions;
@@ -351,6 +365,7 @@ static hd_err device_execute(void *ctx, hd_pipe *p, const uint32_t *list, uint32
     p->accounts = d->results.accounts;
     p->reads = d->results.reads;
     p->slots = d->results.slots;
+    p->slot_reads = d->results.slot_reads;
     p->logs = d->results.logs;
     p->bytes = d->results.bytes;
     return HD_OK;
@@ -377,12 +392,13 @@ static hd_err device_root(void *ctx, hd_hash *root) {
 }
 
 static const hd_pipe_engine device_engine = {
-    device_close,   device_select_stream, device_alloc,    device_release,    device_up,
-    device_down,    device_down_begin,    device_down_end, device_move,       device_zero,
-    device_wait,    device_mark,          device_meet,     device_pin,        device_unpin,
-    device_run,     device_sum32,         device_sum64,    device_scan_folds, device_scan_wipes,
-    device_sort,    device_select,        device_recover,  device_execute,    device_forest_reset,
-    device_changes, device_root};
+    device_close,     device_select_stream, device_alloc,      device_release,
+    device_up,        device_down,          device_down_begin, device_down_end,
+    device_move,      device_zero,          device_wait,       device_mark,
+    device_meet,      device_pin,           device_unpin,      device_run,
+    device_sum32,     device_sum64,         device_scan_folds, device_scan_wipes,
+    device_scan_sums, device_sort,          device_select,     device_recover,
+    device_execute,   device_forest_reset,  device_changes,    device_root};
 
 extern "C" hd_err hd_pipe_cuda_open(const hd_pipe_engine **engine, void **ctx) {
     device *d = (device *)calloc(1, sizeof(*d));

@@ -134,6 +134,13 @@ static hd_err host_scan_wipes(void *ctx, uint64_t *x, uint32_t cnt) {
     return HD_OK;
 }
 
+static hd_err host_scan_sums(void *ctx, hd_pipe_sum *x, uint32_t cnt) {
+    (void)ctx;
+    for (uint32_t i = 1; i < cnt; i++)
+        x[i] = hd_pipe_sum_join(&x[i - 1], &x[i]);
+    return HD_OK;
+}
+
 /* By bytes, the least significant first, between the two pairs of arrays: eight passes end where
    they began, so a copy brings the result to its place. */
 static hd_err host_sort(void *ctx, const hd_pipe_set *s) {
@@ -191,7 +198,8 @@ static hd_err host_execute(void *ctx, hd_pipe *p, const uint32_t *list, uint32_t
                       .world_cnt = 1,
                       .env_cnt = 1,
                       .tx_cnt = p->tx_cnt,
-                      .flags = HD_BATCH_READS | (list ? HD_BATCH_KEEP : HD_BATCH_ASSUMED),
+                      .flags = HD_BATCH_READS | (list ? HD_BATCH_KEEP : HD_BATCH_ASSUMED) |
+                               (p->is_tagged ? HD_BATCH_TAGGED : 0),
                       .blockhash = block->blockhash,
                       .blockhash_ctx = block->blockhash_ctx,
                       .list = list,
@@ -203,6 +211,7 @@ static hd_err host_execute(void *ctx, hd_pipe *p, const uint32_t *list, uint32_t
     p->accounts = h->results.accounts;
     p->reads = h->results.reads;
     p->slots = h->results.slots;
+    p->slot_reads = h->results.slot_reads;
     p->logs = h->results.logs;
     p->bytes = h->results.bytes;
     return err;
@@ -267,6 +276,7 @@ static const hd_pipe_engine host_engine = {.close = host_close,
                                            .sum64 = host_sum64,
                                            .scan_folds = host_scan_folds,
                                            .scan_wipes = host_scan_wipes,
+                                           .scan_sums = host_scan_sums,
                                            .sort = host_sort,
                                            .select = host_select,
                                            .recover = host_recover,

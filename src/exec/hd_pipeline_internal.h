@@ -19,6 +19,7 @@ enum {
     M_GAS,
     M_FOLDS,
     M_WIPES,
+    M_SUMS,
     M_ACCOUNT_KEYS,
     M_ACCOUNT_VERSIONS,
     M_SLOT_KEYS,
@@ -128,7 +129,9 @@ struct hd_pipeline {
     uint32_t threads;
     uint32_t is_loaded;
     uint32_t account_cap;
-    size_t data_sz; /* of the block's bytes, with the room for lists */
+    size_t data_sz;        /* of the block's bytes, with the room for lists */
+    uint32_t tagged_cnt;   /* so many more blocks begin with loads followed */
+    uint32_t hopeless_cnt; /* for so many more, following them is not hoped to bring much */
     hd_pipe_codes codes;
     hd_pipe_behind behind;
     hd_pipe_working_set set;
