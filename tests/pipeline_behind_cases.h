@@ -177,10 +177,10 @@ static void a_working_set_with_room_is_supplied_once(void **state) {
     (void)state;
     behind_begin(&b, pipeline_open(&options), 2, HD_FORK_SHANGHAI, (uint64_t)1 << 30);
     for (uint32_t i = 0; i < 5; i++)
-        behind_run(&b, TX_CNT, 0, 1);
+        behind_run(&b, 80, 0, 1);
     uint64_t before = b.tally.supply_cnt;
     for (uint32_t i = 0; i < 5; i++)
-        behind_run(&b, TX_CNT, 0, 1);
+        behind_run(&b, 80, 0, 1);
     behind_print(&b.tally);
     assert_true(before > 100);
     assert_true(b.tally.supply_cnt - before < before);

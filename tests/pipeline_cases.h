@@ -315,22 +315,6 @@ static void tables_grow_from_block_to_block(void **state) {
     bench_close(&b);
 }
 
-/* A copy of a block that stays while others are made. */
-typedef struct {
-    uint8_t raw[TX_CNT * 400];
-    uint64_t off[TX_CNT + 1];
-    hd_pipeline_block block;
-} kept_block;
-
-static void keep_block(kept_block *k, world *w, uint32_t tx_cnt) {
-    k->block = block_of(w, tx_cnt, 0);
-    assert_true(w->raw.sz <= sizeof k->raw);
-    memcpy(k->raw, w->raw.data, w->raw.sz);
-    memcpy(k->off, w->off, (tx_cnt + 1) * sizeof *k->off);
-    k->block.raw = k->raw;
-    k->block.off = k->off;
-}
-
 /* Prepared in turn, too late, not at all, twice, before a refused one, before another than runs. */
 static void blocks_prepared_in_any_way_end_as_serial_ones(void **state) {
     static world w;

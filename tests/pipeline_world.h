@@ -205,4 +205,20 @@ static inline void expect_same(const hd_pipeline_result *a, const hd_pipeline_re
     assert_memory_equal(&a->state_root, &b->state_root, 32);
 }
 
+/* A copy of a block that stays while others are made. */
+typedef struct {
+    uint8_t raw[TX_CNT * 400];
+    uint64_t off[TX_CNT + 1];
+    hd_pipeline_block block;
+} kept_block;
+
+static inline void keep_block(kept_block *k, world *w, uint32_t tx_cnt) {
+    k->block = block_of(w, tx_cnt, 0);
+    assert_true(w->raw.sz <= sizeof k->raw);
+    memcpy(k->raw, w->raw.data, w->raw.sz);
+    memcpy(k->off, w->off, (tx_cnt + 1) * sizeof *k->off);
+    k->block.raw = k->raw;
+    k->block.off = k->off;
+}
+
 #endif
