@@ -253,6 +253,46 @@ static void what_lanes_do_not_do_goes_to_the_host_and_comes_back(void **state) {
     bench_close(&b);
 }
 
+static void lists_and_blobs_are_the_devices_own(void **state) {
+    static bench b;
+    hd_pipeline_result r;
+    uint8_t data[24 + 32 + 3 * 32] = {0};
+    (void)state;
+    memset(&b, 0, sizeof b);
+    bench_open(&b, HD_FORK_CANCUN);
+    hd_address counter = block_contract(BLOCK_COUNTER);
+    memcpy(data, counter.b, 20);
+    data[20] = 1; /* one key */
+    data[24 + 32] = data[24 + 64] = data[24 + 96] = 1;
+    hd_tx list = {.type = HD_TX_ACCESS_LIST,
+                  .to = counter,
+                  .access_cnt = 1,
+                  .access_key_cnt = 1,
+                  .access_sz = 56};
+    hd_tx blobs = {.type = HD_TX_BLOB,
+                   .to = addr_of(0x41),
+                   .blob_off = 56,
+                   .blob_cnt = 3,
+                   .blob_fee = hd_u256_from_u64(1)};
+    put(&b, 0, list, data, 0);
+    put(&b, 1, blobs, data, 0);
+    put(&b, 2, blobs, data, 0);
+    expect(&b, &r, 3, 0);
+    /* As many as the block has, and one more. */
+    list.nonce = blobs.nonce = 1;
+    b.w.env.blob_cnt_max = 6;
+    put(&b, 1, blobs, data, 0);
+    put(&b, 2, blobs, data, 0);
+    expect(&b, &r, 2, 0);
+    blobs.nonce = 2;
+    b.w.env.blob_cnt_max = 5;
+    put(&b, 0, list, data, 0);
+    put(&b, 1, blobs, data, 0);
+    put(&b, 2, blobs, data, 0);
+    expect(&b, &r, 2, 1);
+    bench_close(&b);
+}
+
 static void tables_grow_from_block_to_block(void **state) {
     static bench b;
     hd_pipeline_result r;
@@ -273,22 +313,6 @@ static void tables_grow_from_block_to_block(void **state) {
         expect(&b, &r, 200, 0);
     }
     bench_close(&b);
-}
-
-/* A copy of a block that stays while others are made. */
-typedef struct {
-    uint8_t raw[TX_CNT * 400];
-    uint64_t off[TX_CNT + 1];
-    hd_pipeline_block block;
-} kept_block;
-
-static void keep_block(kept_block *k, world *w, uint32_t tx_cnt) {
-    k->block = block_of(w, tx_cnt, 0);
-    assert_true(w->raw.sz <= sizeof k->raw);
-    memcpy(k->raw, w->raw.data, w->raw.sz);
-    memcpy(k->off, w->off, (tx_cnt + 1) * sizeof *k->off);
-    k->block.raw = k->raw;
-    k->block.off = k->off;
 }
 
 /* Prepared in turn, too late, not at all, twice, before a refused one, before another than runs. */

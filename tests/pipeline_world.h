@@ -36,6 +36,7 @@ typedef struct {
     uint64_t nonces[USER_CNT];
     hd_env env;
     hd_buf raw;
+    hd_buf data; /* of the transaction that is made */
     uint64_t off[TX_CNT + 1];
     uint32_t slot_cnt;
 } world;
@@ -93,11 +94,44 @@ static void world_open(world *w, uint64_t seed, uint32_t fork) {
     w->env.coinbase = block_coinbase();
     w->env.base_fee = hd_u256_from_u64(fork >= HD_FORK_LONDON ? 7 : 0);
     w->env.blob_base_fee = hd_u256_from_u64(1);
+    w->env.blob_cnt_max = 3 * TX_CNT;
 }
 
 static void world_close(world *w) {
     hd_state_free(w->state);
     hd_buf_free(&w->raw);
+    hd_buf_free(&w->data);
+}
+
+/* Contracts that it may call, others and nobody, with slots that it may touch. */
+static void add_access_list(world *w, hd_tx *tx, hd_buf *data) {
+    tx->access_off = data->sz;
+    tx->access_cnt = 1 + random_below(&w->r, 3);
+    for (uint32_t i = 0; i < tx->access_cnt; i++) {
+        uint8_t entry[24 + 2 * 32] = {0};
+        uint32_t key_cnt = random_below(&w->r, 3);
+        hd_address at = random_is(&w->r, 60)   ? block_contract(random_below(&w->r, BLOCK_KEEPER))
+                        : random_is(&w->r, 50) ? w->users[random_below(&w->r, USER_CNT)]
+                                               : addr_of(0xdead00 + random_below(&w->r, 40));
+        memcpy(entry, at.b, 20);
+        hd_store_le32(entry + 20, key_cnt);
+        for (uint32_t k = 0; k < key_cnt; k++)
+            hd_u256_store_be(entry + 24 + 32 * k,
+                             hd_u256_from_u64(random_below(&w->r, w->slot_cnt)));
+        assert_int_equal(hd_buf_append(data, entry, 24 + 32 * key_cnt), HD_OK);
+        tx->access_key_cnt += key_cnt;
+    }
+    tx->access_sz = (uint32_t)(data->sz - tx->access_off);
+}
+
+static void add_blobs(world *w, hd_tx *tx, hd_buf *data) {
+    tx->blob_off = data->sz;
+    tx->blob_cnt = 1 + random_below(&w->r, 3);
+    tx->blob_fee = hd_u256_from_u64(1 + random_below(&w->r, 5));
+    for (uint32_t i = 0; i < tx->blob_cnt; i++) {
+        uint8_t hash[32] = {1, (uint8_t)i};
+        assert_int_equal(hd_buf_append(data, hash, sizeof hash), HD_OK);
+    }
 }
 
 /* calm: contracts of storage and payments; wild: everything, code too. */
@@ -109,10 +143,12 @@ static void add_tx(world *w, uint32_t i, int is_wild) {
     hd_tx tx = {.nonce = w->nonces[from]++, .gas_limit = 300000};
     hd_tx_envelope g = {.chain_id = hd_u256_from_u64(1)};
     uint8_t secret[32], data[100] = {0};
-    tx.type = w->env.fork >= HD_FORK_LONDON ? random_below(&w->r, 3) : HD_TX_LEGACY;
+    tx.type = w->env.fork >= HD_FORK_CANCUN && random_is(&w->r, 10) ? HD_TX_BLOB
+              : w->env.fork >= HD_FORK_LONDON                       ? random_below(&w->r, 3)
+                                                                    : HD_TX_LEGACY;
     tx.gas_price = hd_u256_from_u64(7 + random_below(&w->r, 3));
     tx.priority_fee =
-        tx.type == HD_TX_DYNAMIC_FEE ? hd_u256_from_u64(random_below(&w->r, 3)) : tx.gas_price;
+        tx.type >= HD_TX_DYNAMIC_FEE ? hd_u256_from_u64(random_below(&w->r, 3)) : tx.gas_price;
     if (tx.type == HD_TX_LEGACY && w->env.fork >= HD_FORK_SPURIOUS && random_is(&w->r, 50))
         g.flags = HD_TX_ENVELOPE_PROTECTED;
     if (random_is(&w->r, 30)) { /* a payment, some to nobody, some of nothing */
@@ -138,9 +174,15 @@ static void add_tx(world *w, uint32_t i, int is_wild) {
             tx.value_wei = hd_u256_from_u64(random_below(&w->r, 5));
     }
     secret_of(secret, from);
-    assert_int_equal(hd_tx_sign(&tx, &g, data, secret), HD_OK);
+    hd_buf_clear(&w->data);
+    assert_int_equal(hd_buf_append(&w->data, data, sizeof data), HD_OK);
+    if (tx.type != HD_TX_LEGACY && random_is(&w->r, 30))
+        add_access_list(w, &tx, &w->data);
+    if (tx.type == HD_TX_BLOB)
+        add_blobs(w, &tx, &w->data);
+    assert_int_equal(hd_tx_sign(&tx, &g, w->data.data, secret), HD_OK);
     w->off[i] = w->raw.sz;
-    assert_int_equal(hd_tx_encode(&w->raw, &tx, &g, data), HD_OK);
+    assert_int_equal(hd_tx_encode(&w->raw, &tx, &g, w->data.data), HD_OK);
     w->off[i + 1] = w->raw.sz;
 }
 
@@ -161,6 +203,22 @@ static inline void expect_same(const hd_pipeline_result *a, const hd_pipeline_re
     assert_memory_equal(&a->receipts_root, &b->receipts_root, 32);
     assert_memory_equal(a->bloom, b->bloom, 256);
     assert_memory_equal(&a->state_root, &b->state_root, 32);
+}
+
+/* A copy of a block that stays while others are made. */
+typedef struct {
+    uint8_t raw[TX_CNT * 400];
+    uint64_t off[TX_CNT + 1];
+    hd_pipeline_block block;
+} kept_block;
+
+static inline void keep_block(kept_block *k, world *w, uint32_t tx_cnt) {
+    k->block = block_of(w, tx_cnt, 0);
+    assert_true(w->raw.sz <= sizeof k->raw);
+    memcpy(k->raw, w->raw.data, w->raw.sz);
+    memcpy(k->off, w->off, (tx_cnt + 1) * sizeof *k->off);
+    k->block.raw = k->raw;
+    k->block.off = k->off;
 }
 
 #endif

@@ -613,8 +613,58 @@ static void an_empty_account_that_is_touched_goes_from_spurious_dragon_on(void *
     }
 }
 
+/* A PUSH2 and the jump that it is for may run as one. What they need, and what is wrong with them,
+   is the same with any gas, on any stack: every backend does it, and so does the trace. */
+static void pushed_jumps_cost_and_fail_as_push_jump_and_destination(void **state) {
+    (void)state;
+    static const struct {
+        const char *code;
+        uint32_t sz;
+        uint64_t gas;   /* that it needs */
+        uint32_t error; /* with enough of it */
+    } codes[] = {
+        {"\x61\0\x05\x56\xfe\x5b\0", 7, 3 + 8 + 1, 0},                  /* JUMP */
+        {"\x61\0\x04\x56\xfe\x5b\0", 7, 3 + 8, HD_EVM_ERR_BAD_JUMP},    /* no JUMPDEST */
+        {"\x61\xff\xff\x56", 4, 3 + 8, HD_EVM_ERR_BAD_JUMP},            /* beyond the code */
+        {"\x61\0\x05\x57\xfe\x5b\0", 7, 3, HD_EVM_ERR_STACK_UNDERFLOW}, /* no condition */
+        {"\x60\1\x61\0\x07\x57\xfe\x5b\0", 9, 3 + 3 + 10 + 1, 0},       /* taken */
+        {"\x60\0\x61\0\x07\x57\0\x5b\xfe", 9, 3 + 3 + 10, 0},           /* not taken */
+        {"\x60\0\x61\xff\xff\x57\0", 7, 3 + 3 + 10, 0},                 /* where to is not asked */
+        {"\x60\1\x61\xff\xff\x57\0", 7, 3 + 3 + 10, HD_EVM_ERR_BAD_JUMP}, /* here it is */
+        {"\x61\0\x04\x61\0\x56\x56", 7, 3 + 3 + 8, HD_EVM_ERR_BAD_JUMP},  /* 0x56 is data */
+    };
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        for (uint64_t gas = 0; gas < 24; gas++) {
+            evm_case *c = case_new(HD_FORK_CANCUN);
+            evm_asm *a = asm_new(0);
+            asm_bytes(a, codes[i].code, codes[i].sz);
+            case_contract(c, CASE_C, a, 0);
+            c->tx.gas_limit = 21000 + gas;
+            uint32_t error = gas < codes[i].gas ? HD_EVM_ERR_OUT_OF_GAS : codes[i].error;
+            case_expect(c, error ? HD_TX_HALT : HD_TX_SUCCESS, error);
+        }
+    }
+    /* With a full stack there is no room for the number. */
+    for (uint32_t cnt = 1022; cnt <= 1024; cnt++) {
+        evm_case *c = case_new(HD_FORK_CANCUN);
+        evm_asm *a = asm_new(0);
+        for (uint32_t k = 0; k < cnt; k++)
+            asm_op(a, HD_OP_ADDRESS);
+        uint32_t to = cnt + 4;
+        const uint8_t jump[] = {HD_OP_PUSH1 + 1, (uint8_t)(to >> 8), (uint8_t)to,
+                                HD_OP_JUMPI,     HD_OP_JUMPDEST,     HD_OP_STOP};
+        asm_bytes(a, jump, sizeof jump);
+        case_contract(c, CASE_C, a, 0);
+        if (cnt < 1024)
+            case_succeeds(c);
+        else
+            case_halts(c, HD_EVM_ERR_STACK_OVERFLOW);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pushed_jumps_cost_and_fail_as_push_jump_and_destination),
         cmocka_unit_test(extcode_instructions_see_the_23_byte_designator),
         cmocka_unit_test(a_call_runs_the_code_an_account_delegates_to),
         cmocka_unit_test(a_delegation_to_a_delegated_account_is_not_followed_twice),

@@ -30,6 +30,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_pool_that_all_meet_goes_to_the_host),
     cmocka_unit_test(what_is_not_valid_refuses_the_block_and_changes_nothing),
     cmocka_unit_test(what_lanes_do_not_do_goes_to_the_host_and_comes_back),
+    cmocka_unit_test(lists_and_blobs_are_the_devices_own),
     cmocka_unit_test(tables_grow_from_block_to_block),
     cmocka_unit_test(blocks_prepared_in_any_way_end_as_serial_ones),
     cmocka_unit_test(a_pipeline_without_a_gpu_or_a_state_says_so),

@@ -109,10 +109,10 @@ static hd_err fail_recover(void *f, hd_recover_result *out, const hd_recover_ite
     FAIL(f);
     return E(f)->recover(C(f), out, items, cnt);
 }
-static hd_err fail_execute(void *f, hd_pipe *p, const uint32_t *list, uint32_t cnt, size_t raw_sz,
+static hd_err fail_execute(void *f, hd_pipe *p, const uint32_t *list, uint32_t cnt, size_t data_sz,
                            const hd_pipeline_block *block, const hd_world_supply *supply) {
     FAIL(f);
-    return E(f)->execute(C(f), p, list, cnt, raw_sz, block, supply);
+    return E(f)->execute(C(f), p, list, cnt, data_sz, block, supply);
 }
 static hd_err fail_forest_reset(void *f) {
     FAIL(f);
@@ -219,6 +219,51 @@ static void memory_that_is_short_at_any_call_costs_no_block(void **state) {
     fail_everywhere(15, 60000, HD_ERR_NOMEM, 1);
 }
 
+/* Blocks that were being admitted when the device failed: the host's, then its own again. */
+static void prepared_blocks_survive_a_lost_device(void **state) {
+    static behind b;
+    static failing f;
+    static kept_block kept[5];
+    (void)state;
+    for (uint64_t n = 0; n < 90; n += 8) {
+        hd_pipeline *p;
+        hd_hash root;
+        memset(&f, 0, sizeof f);
+        f.good_cnt = UINT64_MAX;
+        f.err = HD_ERR_DEVICE;
+        assert_int_equal(hd_pipe_host_open(&f.e, &f.ctx, 2), HD_OK);
+        assert_int_equal(hd_pipeline_open_engine(&p, &failing_engine, &f, 2), HD_OK);
+        behind_begin(&b, p, 20 + n, HD_FORK_CANCUN, n % 16 ? 60000 : 0);
+        for (uint32_t i = 0; i < 5; i++)
+            keep_block(&kept[i], &b.w, 30);
+        for (uint32_t i = 0; i < 5; i++) {
+            hd_pipeline_result r, want;
+            hd_msg msg = {""};
+            if (i == 0)
+                assert_int_equal(hd_pipeline_prepare(p, &kept[0].block), HD_OK);
+            if (i == 1) {
+                f.call_cnt = 0;
+                f.good_cnt = n;
+            }
+            if (i == 3) {
+                f.good_cnt = UINT64_MAX;
+                assert_int_equal(hd_pipeline_reload(&root, p), HD_OK);
+            }
+            if (i < 4)
+                assert_int_equal(hd_pipeline_prepare(p, &kept[i + 1].block), HD_OK);
+            assert_int_equal(hd_pipeline_run(&r, p, &msg, &kept[i].block), HD_OK);
+            assert_int_equal(hd_pipeline_serial(&want, b.w.state, &msg, &kept[i].block, 1), HD_OK);
+            expect_same(&r, &want);
+            assert_int_equal((r.flags & HD_PIPELINE_DEVICE_LOST) != 0,
+                             i == 2 || (i == 1 && r.flags));
+            b.root = want.state_root;
+            behind_expect_equal(&b);
+            b.tally.block_cnt++;
+        }
+        behind_end(&b);
+    }
+}
+
 static void a_pipeline_without_a_state_behind_says_so(void **state) {
     hd_pipeline_options options = {.backend = HD_BACKEND_HOST, .threads = 1};
     hd_pipeline *p = NULL;
@@ -247,6 +292,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_device_that_fails_at_any_call_costs_no_block),
     cmocka_unit_test(a_working_set_whose_device_fails_at_any_call_costs_no_block),
     cmocka_unit_test(memory_that_is_short_at_any_call_costs_no_block),
+    cmocka_unit_test(prepared_blocks_survive_a_lost_device),
     cmocka_unit_test(a_pipeline_without_a_state_behind_says_so),
 };
 

@@ -202,6 +202,53 @@ static void u256_division_survives_digits_at_their_limits(void **state) {
     numbers_clear(&m);
 }
 
+static void u256_division_by_every_power_of_two_agrees_with_gmp(void **state) {
+    (void)state;
+    numbers m;
+    numbers_init(&m);
+    for (unsigned bit = 0; bit < 256; bit++) {
+        for (int i = 0; i < 200; i++) {
+            /* Also what is one bit away from a power of two, and two bits in different limbs. */
+            hd_u256 a = random_word(), b = pow2(bit), n = hd_u256_zero();
+            if (i % 4 == 1)
+                b = hd_u256_or(b, pow2((unsigned)(next() % 256)));
+            if (i % 4 == 2)
+                a = hd_u256_sub(hd_u256_mul(a, b), hd_u256_from_u64(next() % 2));
+            set(m.a, a);
+            set(m.b, b);
+            mpz_tdiv_q(m.r, m.a, m.b);
+            EXPECT("div", hd_u256_div(a, b));
+            mpz_tdiv_r(m.r, m.a, m.b);
+            EXPECT("mod", hd_u256_mod(a, b));
+        }
+    }
+    numbers_clear(&m);
+}
+
+static void u256_products_modulo_all_ones_agree_with_gmp(void **state) {
+    (void)state;
+    numbers m;
+    numbers_init(&m);
+    hd_u256 n = hd_u256_not(hd_u256_zero());
+    for (int i = 0; i < CASE_CNT; i++) {
+        /* 2^256 - 1 is (2^128 - 1)(2^128 + 1): products that are its multiples give zero. */
+        hd_u256 a = random_word(), b = random_word_near(a), half = hd_u256_sub(pow2(128), pow2(0));
+        if (i % 8 == 0)
+            b = n;
+        if (i % 8 == 1) {
+            a = half;
+            b = hd_u256_add(pow2(128), pow2(0));
+        }
+        set(m.a, a);
+        set(m.b, b);
+        set(m.n, n);
+        mpz_mul(m.r, m.a, m.b);
+        mpz_mod(m.r, m.r, m.n);
+        EXPECT("mulmod", hd_u256_mulmod(a, b, n));
+    }
+    numbers_clear(&m);
+}
+
 static void u256_division_by_zero_gives_zero(void **state) {
     (void)state;
     const hd_u256 zero = hd_u256_zero();
@@ -419,6 +466,8 @@ int main(void) {
         cmocka_unit_test(u256_sums_and_products_agree_with_gmp),
         cmocka_unit_test(u256_division_agrees_with_gmp),
         cmocka_unit_test(u256_division_survives_digits_at_their_limits),
+        cmocka_unit_test(u256_division_by_every_power_of_two_agrees_with_gmp),
+        cmocka_unit_test(u256_products_modulo_all_ones_agree_with_gmp),
         cmocka_unit_test(u256_division_by_zero_gives_zero),
         cmocka_unit_test(u256_smallest_number_over_minus_one_is_itself),
         cmocka_unit_test(u256_modular_sums_and_products_agree_with_gmp),

@@ -170,11 +170,6 @@ hd_err hd_alloc_load(hd_state *s, const hd_alloc *alloc) {
 
 /* --- environment */
 
-void hd_blob_schedule(uint32_t *blob_cnt_max, uint64_t *fraction, uint32_t fork) {
-    *blob_cnt_max = fork >= HD_FORK_PRAGUE ? 9 : fork == HD_FORK_CANCUN ? 6 : 0;
-    *fraction = fork >= HD_FORK_PRAGUE ? 5007716 : 3338477;
-}
-
 static hd_err read_config(uint64_t *chain_id, uint32_t *blob_cnt_max, uint64_t *fraction,
                           hd_msg *msg, hd_json config, const char *fork_name) {
     hd_json val, entry;
@@ -199,13 +194,14 @@ static hd_err read_config(uint64_t *chain_id, uint32_t *blob_cnt_max, uint64_t *
 
 hd_err hd_env_read(hd_env *out, hd_msg *msg, hd_json val, hd_json config, uint32_t fork,
                    const char *fork_name) {
-    uint64_t fraction, excess = 0;
+    const hd_blob_params blobs = hd_blob_params_of(fork); /* where no schedule is given */
+    uint64_t fraction = blobs.update_fraction, excess = 0;
     hd_json member;
     hd_err err;
     memset(out, 0, sizeof *out);
     out->fork = fork;
     out->chain_id = 1;
-    hd_blob_schedule(&out->blob_cnt_max, &fraction, fork);
+    out->blob_cnt_max = blobs.max_cnt;
     err = read_config(&out->chain_id, &out->blob_cnt_max, &fraction, msg, config, fork_name);
     if (err == HD_OK)
         err = hd_json_get_address(&out->coinbase, msg, val, "currentCoinbase");

@@ -47,9 +47,6 @@ void hd_alloc_free(hd_alloc *alloc);
 
 /* ---- environment */
 
-/* What a fork prescribes where no blob schedule is given: blobs in a block and update fraction. */
-void hd_blob_schedule(uint32_t *blob_cnt_max, uint64_t *fraction, uint32_t fork);
-
 /* hd_env_read reads a state test's "env" for a fork. config (null: none) is the test's "config"
    with chainid and blobSchedule, fork_name the name to look up there. */
 hd_err hd_env_read(hd_env *out, hd_msg *msg, hd_json val, hd_json config, uint32_t fork,

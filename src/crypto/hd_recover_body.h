@@ -189,13 +189,7 @@ HD_INL void hd_recover_table(hd_recover_multiples *tab, hd_f256 *z, const hd_k1_
     dbl.y = pt->y;
     dbl.z = hd_f256_make(0, 0, 0, 1);
     hd_recover_double(&dbl);
-    step.x = dbl.x;
-    step.y = dbl.y;
-    hd_k1_sqr(&ff, &dbl.z);
-    hd_k1_mul(&acc.x, &pt->x, &ff);
-    hd_k1_mul(&ff, &ff, &dbl.z);
-    hd_k1_mul(&acc.y, &pt->y, &ff);
-    acc.z = hd_f256_make(0, 0, 0, 1);
+    hd_k1_multiples_begin(&acc, &step, &dbl, pt);
     tab->x[0][0] = acc.x;
     tab->y[0] = acc.y;
     HD_RECOVER_ROLLED

@@ -582,6 +582,19 @@ HD_INL hd_f256 hd_k1_beta(void) {
                         0xc1396c28719501eeull);
 }
 
+/* With dbl = 2*pt: both as points of the isomorphic curve on which 2*pt is affine. */
+HD_INL void hd_k1_multiples_begin(hd_k1_point *acc, hd_k1_affine *step, const hd_k1_point *dbl,
+                                  const hd_k1_affine *pt) {
+    hd_f256 ff;
+    step->x = dbl->x;
+    step->y = dbl->y;
+    hd_k1_sqr(&ff, &dbl->z);
+    hd_k1_mul(&acc->x, &pt->x, &ff);
+    hd_k1_mul(&ff, &ff, &dbl->z);
+    hd_k1_mul(&acc->y, &pt->y, &ff);
+    acc->z = hd_f256_make(0, 0, 0, 1);
+}
+
 /* tab = R, 3R, ... 15R as affine points of the isomorphic curve whose coordinates are (x*z^2,
    y*z^3): one common z saves the inversion. The curve's b never enters a formula, so sums may be
    computed over there, and multiplying their z by this one brings them home. */
@@ -595,13 +608,7 @@ HD_NOINL void hd_k1_odd_multiples(hd_k1_affine tab[HD_K1_R_CNT], hd_f256 *z,
     dbl.y = pt->y;
     dbl.z = hd_f256_make(0, 0, 0, 1);
     hd_k1_double(&dbl);
-    step.x = dbl.x;
-    step.y = dbl.y;
-    hd_k1_sqr(&ff, &dbl.z);
-    hd_k1_mul(&acc.x, &pt->x, &ff);
-    hd_k1_mul(&ff, &ff, &dbl.z);
-    hd_k1_mul(&acc.y, &pt->y, &ff);
-    acc.z = hd_f256_make(0, 0, 0, 1);
+    hd_k1_multiples_begin(&acc, &step, &dbl, pt);
     tab[0].x = acc.x;
     tab[0].y = acc.y;
     for (uint32_t i = 1; i < HD_K1_R_CNT; i++) {

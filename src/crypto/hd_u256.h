@@ -497,8 +497,9 @@ HD_INL uint64_t hd_u64_shr_pair(uint64_t hi, uint64_t lo, unsigned n) {
 #endif
 }
 
-/* x << n, zero for n >= 256. A CPU picks whole limbs by address; a GPU picks words by selects, as
-   indexing would push them out of its registers. */
+/* x << n, zero for n >= 256. A CPU branches on the whole limbs (an instruction in a loop shifts by
+   the same number, so the branch is foreseen, and limbs that are zero cost nothing); a GPU picks
+   words by selects, as indexing would push them out of its registers. */
 HD_INL hd_u256 hd_u256_shl_bits(hd_u256 x, unsigned n) {
     if (n > 255)
         return hd_u256_zero();
@@ -519,12 +520,16 @@ HD_INL hd_u256 hd_u256_shl_bits(hd_u256 x, unsigned n) {
         m[i] = __funnelshift_l(i > 0 ? h[i > 0 ? i - 1 : 0] : 0, h[i], n);
     return hd_u256_join(m);
 #else
-    x = hd_u256_scalar(x);
-    uint64_t t[8] = {0, 0, 0, 0, x.w[0], x.w[1], x.w[2], x.w[3]};
-    const uint64_t *p = t + 4 - (n >> 6);
-    n &= 63;
-    return hd_u256_make(hd_u64_shl_pair(p[3], p[2], n), hd_u64_shl_pair(p[2], p[1], n),
-                        hd_u64_shl_pair(p[1], p[0], n), p[0] << n);
+    unsigned k = n & 63;
+    if (n < 64)
+        return hd_u256_make(hd_u64_shl_pair(x.w[3], x.w[2], k), hd_u64_shl_pair(x.w[2], x.w[1], k),
+                            hd_u64_shl_pair(x.w[1], x.w[0], k), x.w[0] << k);
+    if (n < 128)
+        return hd_u256_make(hd_u64_shl_pair(x.w[2], x.w[1], k), hd_u64_shl_pair(x.w[1], x.w[0], k),
+                            x.w[0] << k, 0);
+    if (n < 192)
+        return hd_u256_make(hd_u64_shl_pair(x.w[1], x.w[0], k), x.w[0] << k, 0, 0);
+    return hd_u256_make(x.w[0] << k, 0, 0, 0);
 #endif
 }
 
@@ -547,12 +552,17 @@ HD_INL hd_u256 hd_u256_shr_fill(hd_u256 x, unsigned n, uint64_t fill) {
         m[i] = __funnelshift_r(h[i], i < 7 ? h[i < 7 ? i + 1 : 7] : f, n);
     return hd_u256_join(m);
 #else
-    x = hd_u256_scalar(x);
-    uint64_t t[8] = {x.w[0], x.w[1], x.w[2], x.w[3], fill, fill, fill, fill};
-    const uint64_t *p = t + (n >> 6);
-    n &= 63;
-    return hd_u256_make(hd_u64_shr_pair(p[4], p[3], n), hd_u64_shr_pair(p[3], p[2], n),
-                        hd_u64_shr_pair(p[2], p[1], n), hd_u64_shr_pair(p[1], p[0], n));
+    unsigned k = n & 63;
+    if (n < 64)
+        return hd_u256_make(hd_u64_shr_pair(fill, x.w[3], k), hd_u64_shr_pair(x.w[3], x.w[2], k),
+                            hd_u64_shr_pair(x.w[2], x.w[1], k), hd_u64_shr_pair(x.w[1], x.w[0], k));
+    if (n < 128)
+        return hd_u256_make(fill, hd_u64_shr_pair(fill, x.w[3], k),
+                            hd_u64_shr_pair(x.w[3], x.w[2], k), hd_u64_shr_pair(x.w[2], x.w[1], k));
+    if (n < 192)
+        return hd_u256_make(fill, fill, hd_u64_shr_pair(fill, x.w[3], k),
+                            hd_u64_shr_pair(x.w[3], x.w[2], k));
+    return hd_u256_make(fill, fill, fill, hd_u64_shr_pair(fill, x.w[3], k));
 #endif
 }
 
@@ -802,6 +812,17 @@ HD_INL hd_u256_qr hd_u256_divrem_long(hd_u256 a, hd_u256 b) {
     return o;
 }
 
+/* One bit is set, and no more. */
+HD_INL int hd_u256_is_power_of_2(hd_u256 x) {
+    uint64_t more = 0;
+    unsigned limb_cnt = 0;
+    for (int i = 0; i < 4; i++) {
+        limb_cnt += x.w[i] != 0;
+        more |= x.w[i] & (x.w[i] - 1);
+    }
+    return more == 0 && limb_cnt == 1;
+}
+
 /* The functions below are called, not inlined, so that a kernel does not swell. Words go in limb by
    limb: as structures gcc would copy them in 16-byte pieces (see hd_u256_scalar). */
 HD_NOINL hd_u256_qr hd_u256_divrem_call(uint64_t a3, uint64_t a2, uint64_t a1, uint64_t a0,
@@ -824,6 +845,13 @@ HD_NOINL hd_u256_qr hd_u256_divrem_call(uint64_t a3, uint64_t a2, uint64_t a1, u
         return o;
     }
 #if !HD_ON_DEVICE
+    /* Code divides by powers of two: fixed point numbers, selectors, shifts before there were SHR.
+     */
+    if ((b.w[0] & (b.w[0] - 1)) == 0 && hd_u256_is_power_of_2(b)) {
+        o.q = hd_u256_shr_bits(a, 255 - hd_u256_clz(b));
+        o.r = hd_u256_and(a, hd_u256_sub(b, hd_u256_from_u64(1)));
+        return o;
+    }
     /* A CPU gains by leaving out the limbs that are zero. l4..l0 is a shifted like b; a limb that
        is not worth a digit becomes part of the first remainder, which stays below d. */
     if ((b.w[2] | b.w[3]) == 0) {
@@ -970,6 +998,15 @@ HD_NOINL hd_u256 hd_u256_mulmod_call(uint64_t a3, uint64_t a2, uint64_t a1, uint
     hd_u256 n = hd_u256_make(n3, n2, n1, n0);
     hd_u256 hi, lo;
     hd_u256_mul_full(&hi, &lo, a, b);
+#if !HD_ON_DEVICE
+    /* The full product's upper half is had by a product modulo 2^256 - 1, which every mulDiv of 512
+       bits begins with; 2^256 is 1 there. */
+    if ((n.w[0] & n.w[1] & n.w[2] & n.w[3]) == ~(uint64_t)0) {
+        unsigned carry = hd_u256_add_carry(&lo, lo, hi);
+        lo = hd_u256_add(lo, hd_u256_from_u64(carry));
+        return hd_u256_is_equal(lo, n) ? hd_u256_zero() : lo;
+    }
+#endif
     return hd_u256_mod_wide(hi, lo, n);
 }
 

@@ -1,9 +1,9 @@
 /* hd_tx_admit.h - one raw signed transaction decoded where it lies, hashed and checked, by a lane:
    the first stage of a pipeline whose transactions arrive as bytes.
 
-   Shared code. It speaks for types 0 to 2 without an access list, the bulk of any block; everything
-   else is left to hd_tx_decode, and so is the reason of a refusal: both give the same verdict.
-   Calldata stays in the raw bytes, so that these serve as the batch's data. */
+   Shared code. It speaks for types 0 to 3; type 4 is left to hd_tx_decode, and so is the reason of
+   a refusal: both give the same verdict. Calldata stays in the raw bytes, so that these serve as
+   the batch's data; access lists and blob hashes are unpacked into a room behind them. */
 #ifndef HD_TX_ADMIT_H
 #define HD_TX_ADMIT_H
 
@@ -17,7 +17,16 @@
 #define HD_ADMIT_OK 0u
 #define HD_ADMIT_MALFORMED 1u /* hd_tx_decode gives HD_ERR_FORMAT */
 #define HD_ADMIT_ELSEWHERE \
-    2u /* hd_tx_decode has to be asked: another type, an access list, too long */
+    2u /* hd_tx_decode has to be asked: another type, too long, or no room for its lists */
+
+/* Room for an access list and blob hashes: max bytes at `at`, which are data[off, off + max) to
+   those who run the transaction. As many as the transaction has, and a sixteenth more, suffice:
+   a tuple of 23 bytes becomes 24. */
+typedef struct {
+    uint8_t *at;
+    uint64_t off;
+    uint32_t max;
+} hd_admit_room;
 
 /* The signature's part of a transaction; hd_tx_envelope has the same. */
 typedef struct {
@@ -203,13 +212,76 @@ HD_NOINL void hd_admit_signing_hash(hd_hash *out, const hd_tx_signed *g, const u
     hd_keccak_final(&k, out->b);
 }
 
+/* ---- lists, as hd_tx_codec.c packs them; sz bytes at p are the list's items ---- */
+
+HD_NOINL uint32_t hd_admit_access_list(hd_tx *tx, const hd_admit_room *room, const uint8_t *p,
+                                       uint32_t sz) {
+    hd_admit_reader list, tuple, keys;
+    uint32_t at = 0, n, is_list;
+    list.p = p;
+    list.left = sz;
+    list.is_bad = 0;
+    while (list.left) {
+        tuple.p = hd_admit_item(&list, &tuple.left, &is_list);
+        tuple.is_bad = list.is_bad | !is_list;
+        const uint8_t *addr = hd_admit_string(&tuple, &n);
+        if (tuple.is_bad || n != 20)
+            return HD_ADMIT_MALFORMED;
+        keys.p = hd_admit_item(&tuple, &keys.left, &is_list);
+        keys.is_bad = 0;
+        if (tuple.is_bad || !is_list || tuple.left)
+            return HD_ADMIT_MALFORMED;
+        if (room->max - at < 24)
+            return HD_ADMIT_ELSEWHERE;
+        uint8_t *to = room->at + at;
+        uint32_t key_cnt = 0;
+        hd_copy(to, addr, 20);
+        at += 24;
+        for (; keys.left; key_cnt++) {
+            const uint8_t *key = hd_admit_string(&keys, &n);
+            if (keys.is_bad || n != 32)
+                return HD_ADMIT_MALFORMED;
+            if (room->max - at < 32)
+                return HD_ADMIT_ELSEWHERE;
+            hd_copy(room->at + at, key, 32);
+            at += 32;
+        }
+        for (uint32_t i = 0; i < 4; i++)
+            to[20 + i] = (uint8_t)(key_cnt >> (8 * i));
+        tx->access_cnt++;
+        tx->access_key_cnt += key_cnt;
+    }
+    tx->access_sz = at;
+    return HD_ADMIT_OK;
+}
+
+/* Behind the access list. */
+HD_NOINL uint32_t hd_admit_blob_hashes(hd_tx *tx, const hd_admit_room *room, const uint8_t *p,
+                                       uint32_t sz) {
+    hd_admit_reader list;
+    uint32_t at = tx->access_sz, n;
+    list.p = p;
+    list.left = sz;
+    list.is_bad = 0;
+    for (; list.left; tx->blob_cnt++) {
+        const uint8_t *hash = hd_admit_string(&list, &n);
+        if (list.is_bad || n != 32)
+            return HD_ADMIT_MALFORMED;
+        if (room->max - at < 32)
+            return HD_ADMIT_ELSEWHERE;
+        hd_copy(room->at + at, hash, 32);
+        at += 32;
+    }
+    return HD_ADMIT_OK;
+}
+
 /* Reads data[off, off + sz) into tx (world_idx, env_idx and sender 0) and g. *fields_sz bytes at
  *fields are what was signed. HD_ADMIT_...; unless it is HD_ADMIT_OK, tx and g mean nothing. */
 HD_NOINL uint32_t hd_admit_decode(hd_tx *tx, hd_tx_signed *g, const uint8_t **fields,
                                   uint32_t *fields_sz, const uint8_t *data, uint64_t off,
-                                  uint32_t sz) {
+                                  uint32_t sz, const hd_admit_room *room) {
     hd_admit_reader rd;
-    uint32_t n, is_list;
+    uint32_t n, is_list, verdict = HD_ADMIT_OK;
     hd_zero(tx, sizeof(*tx));
     hd_zero(g, sizeof(*g));
     if (sz == 0)
@@ -221,7 +293,7 @@ HD_NOINL uint32_t hd_admit_decode(hd_tx *tx, hd_tx_signed *g, const uint8_t **fi
     rd.is_bad = 0;
     if (rd.p[0] < 0xc0) {
         tx->type = rd.p[0];
-        if (tx->type == HD_TX_BLOB || tx->type == HD_TX_SET_CODE)
+        if (tx->type == HD_TX_SET_CODE)
             return HD_ADMIT_ELSEWHERE;
         if (tx->type == HD_TX_LEGACY || tx->type > HD_TX_SET_CODE)
             return HD_ADMIT_MALFORMED;
@@ -238,10 +310,11 @@ HD_NOINL uint32_t hd_admit_decode(hd_tx *tx, hd_tx_signed *g, const uint8_t **fi
     if (tx->type != HD_TX_LEGACY)
         g->chain_id = hd_admit_number(&rd, 32);
     tx->nonce = hd_admit_number(&rd, 8).w[0];
-    if (tx->type == HD_TX_DYNAMIC_FEE)
+    int is_dynamic = tx->type == HD_TX_DYNAMIC_FEE || tx->type == HD_TX_BLOB;
+    if (is_dynamic)
         tx->priority_fee = hd_admit_number(&rd, 32);
     tx->gas_price = hd_admit_number(&rd, 32);
-    if (tx->type != HD_TX_DYNAMIC_FEE)
+    if (!is_dynamic)
         tx->priority_fee = tx->gas_price;
     tx->gas_limit = hd_admit_number(&rd, 8).w[0];
     const uint8_t *to = hd_admit_string(&rd, &n);
@@ -256,12 +329,21 @@ HD_NOINL uint32_t hd_admit_decode(hd_tx *tx, hd_tx_signed *g, const uint8_t **fi
     tx->data_off = (uint64_t)(input - data);
     tx->data_sz = n;
     if (tx->type != HD_TX_LEGACY) {
-        hd_admit_item(&rd, &n, &is_list);
-        if (!rd.is_bad && !is_list)
+        const uint8_t *list = hd_admit_item(&rd, &n, &is_list);
+        if (rd.is_bad || !is_list)
             return HD_ADMIT_MALFORMED;
-        if (!rd.is_bad && n > 0)
-            return HD_ADMIT_ELSEWHERE;
+        if (n > 0)
+            verdict = hd_admit_access_list(tx, room, list, n);
     }
+    if (tx->type == HD_TX_BLOB && verdict == HD_ADMIT_OK) {
+        tx->blob_fee = hd_admit_number(&rd, 32);
+        const uint8_t *list = hd_admit_item(&rd, &n, &is_list);
+        if (rd.is_bad || !is_list)
+            return HD_ADMIT_MALFORMED;
+        verdict = hd_admit_blob_hashes(tx, room, list, n);
+    }
+    if (verdict != HD_ADMIT_OK)
+        return verdict;
     *fields_sz = (uint32_t)(rd.p - body);
     g->v = hd_admit_number(&rd, 32);
     g->r = hd_admit_number(&rd, 32);
@@ -269,30 +351,36 @@ HD_NOINL uint32_t hd_admit_decode(hd_tx *tx, hd_tx_signed *g, const uint8_t **fi
     if (rd.is_bad || rd.left != 0)
         return HD_ADMIT_MALFORMED;
     tx->access_off = tx->auth_off = tx->blob_off = tx->data_off;
+    if (tx->access_cnt)
+        tx->access_off = room->off;
+    if (tx->blob_cnt)
+        tx->blob_off = room->off + tx->access_sz;
     hd_tx_split(g);
     tx->chain_id = hd_u256_fits_u64(g->chain_id) ? g->chain_id.w[0] : UINT64_MAX;
     return HD_ADMIT_OK;
 }
 
 /* hd_tx_admit does all of it for one transaction, data[off, off + sz): tx without its sender
-   (world_idx and env_idx 0, offsets into data), its hash, and what hd_recover_... has to find the
-   sender of. *status is HD_TX_SUCCESS, or what hd_tx_signature refuses it with; item then is one
-   that no backend works on (all zero). Where HD_ADMIT_OK is not returned, only *item (zero) and
-   *status (HD_TX_INVALID) are set. */
+   (world_idx and env_idx 0, offsets into data, lists in room), its hash, and what hd_recover_...
+   has to find the sender of. *status is HD_TX_SUCCESS, or what hd_tx_signature refuses it with;
+   item then is one that no backend works on (all zero). Where HD_ADMIT_OK is not returned, only
+   *item (zero) and *status (HD_TX_INVALID) are set. */
 HD_NOINL uint32_t hd_tx_admit(hd_tx *tx, hd_hash *hash, hd_recover_item *item, uint32_t *status,
-                              const uint8_t *data, uint64_t off, uint32_t sz, uint32_t fork,
-                              uint64_t chain_id) {
+                              const uint8_t *data, uint64_t off, uint32_t sz,
+                              const hd_admit_room *room, uint32_t fork, uint64_t chain_id) {
     hd_tx_signed g;
     const uint8_t *fields = 0;
     uint32_t fields_sz = 0;
     hd_zero(item, sizeof(*item));
     *status = HD_TX_INVALID;
-    uint32_t verdict = hd_admit_decode(tx, &g, &fields, &fields_sz, data, off, sz);
+    uint32_t verdict = hd_admit_decode(tx, &g, &fields, &fields_sz, data, off, sz, room);
     if (verdict != HD_ADMIT_OK)
         return verdict;
     hd_keccak256(hash->b, data + off, sz);
-    int is_active = tx->type == HD_TX_LEGACY ||
-                    fork >= (tx->type == HD_TX_ACCESS_LIST ? HD_FORK_BERLIN : HD_FORK_LONDON);
+    int is_active =
+        tx->type == HD_TX_LEGACY || fork >= (tx->type == HD_TX_ACCESS_LIST   ? HD_FORK_BERLIN
+                                             : tx->type == HD_TX_DYNAMIC_FEE ? HD_FORK_LONDON
+                                                                             : HD_FORK_CANCUN);
     uint32_t parity = 0;
     *status = hd_tx_signed_check(&parity, &g, is_active, fork, chain_id);
     if (*status != HD_TX_SUCCESS)

@@ -163,6 +163,13 @@ static int account_joins(const hd_chains *c, uint32_t t, const hd_account_diff *
     return !hd_read_holds(d, r, &now);
 }
 
+/* The same of a slot: it hangs on the exact value, or on a range in which that is not. */
+static int slot_joins(const hd_chains *c, uint32_t t, uint64_t slot, const hd_slot_version *v) {
+    const hd_results *res = c->in->results;
+    return !(res->slots[slot].flags & HD_DIFF_RANGE) ||
+           (c->is_member[t] && !hd_slot_holds(res, slot, v->value));
+}
+
 static hd_err find_links(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
     hd_chains *c = ctx;
     const hd_results *res = c->in->results;
@@ -182,7 +189,7 @@ static hd_err find_links(void *ctx, size_t begin, size_t end, uint32_t worker_id
             const hd_slot_diff *d = &res->slots[r->slot_off + k];
             hd_addr_from_wire(addr, &res->accounts[r->account_off + d->account_idx].addr);
             const hd_slot_version *v = hd_versions_slot_find(c->versions, addr, d->key, t);
-            if (v)
+            if (v && slot_joins(c, t, r->slot_off + k, v))
                 link_to(c, t, v->tx);
         }
     }
@@ -440,6 +447,13 @@ static hd_account_version account_before(const hd_chains *c, const overlay *o,
     return v ? *v : hd_account_version_of_world(c->in->world, addr);
 }
 
+/* The same of a slot; that its account may have been destroyed is left out: a guess. */
+static hd_u256 slot_before(const hd_chains *c, const overlay *o, const uint32_t addr[5],
+                           hd_u256 key, uint32_t t) {
+    const hd_slot_version *v = hd_versions_slot_find(&o->view, addr, key, t);
+    return v ? v->value : hd_world_slot_value(c->in->world, addr, key);
+}
+
 static hd_u256 added_by(const hd_account_diff *d) {
     return hd_u256_sub(d->balance_wei, d->original_balance_wei);
 }
@@ -551,14 +565,11 @@ static hd_err put_writes(hd_chains *c, overlay *o, uint32_t t, const hd_receipt 
         if (!(d->flags & HD_DIFF_CHANGED))
             continue;
         hd_addr_from_wire(addr, &res->accounts[r->account_off + d->account_idx].addr);
-        hd_slot_version v = {.value = d->value, .tx = t};
-        if (d->flags & HD_DIFF_ADD) { /* of one that ran before: to what there is by now */
-            const hd_slot_version *old = hd_versions_slot_find(&o->view, addr, d->key, t);
-            v.value =
-                hd_u256_add(old ? old->value : hd_world_slot_value(c->in->world, addr, d->key),
-                            hd_u256_sub(d->value, d->original));
-        }
-        err = put_slot(o, addr, d->key, v);
+        hd_u256 value = d->value;
+        if (d->flags & HD_DIFF_ADD && !is_again)
+            value =
+                hd_u256_add(slot_before(c, o, addr, d->key, t), hd_u256_sub(value, d->original));
+        err = put_slot(o, addr, d->key, (hd_slot_version){.value = value, .tx = t});
     }
     return err;
 }

@@ -188,6 +188,7 @@ static hd_err host_chains(void *ctx, size_t begin, size_t end, uint32_t worker_i
     host_job *h = ctx;
     hd_batch own = *h->batch;
     const hd_batch_chains *chains = own.chains;
+    hd_binding_fn *fn = own.flags & HD_BATCH_TAGGED ? h->tagged_fn : h->fn;
     if (worker_idx >= h->x->worker_cnt)
         worker_idx = 0;
     hd_binding_job job = {.batch = &own, .export_flags = own.flags};
@@ -204,7 +205,7 @@ static hd_err host_chains(void *ctx, size_t begin, size_t end, uint32_t worker_i
                 continue;
             hd_receipt *r = &h->out->receipts[t];
             if (err == HD_OK)
-                err = h->fn(r, part, &h->x->lanes[worker_idx], &job);
+                err = fn(r, part, &h->x->lanes[worker_idx], &job);
             if (err == HD_OK)
                 err = chains->after(chains->ctx, worker_idx, t, r, part);
             if (err != HD_OK)

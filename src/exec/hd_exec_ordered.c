@@ -27,11 +27,14 @@
 #define PROBE_CHUNKS 32u
 /* Fewer transactions than this run alone: handing them out costs more than it can bring. */
 #define CHUNK_WORTH 16u
-/* After a chunk that was dearer than serial execution so many times its length run alone, and twice
-   as many each time in a row, through as many sequences as that takes. Then chunks are tried again:
-   where everything conflicts, one transaction in 17 runs twice. */
-#define SERIAL_FACTOR_MIN 4u
+/* After a chunk that was dearer than serial execution so many times its length run alone, and four
+   times as many each time in a row, through as many sequences as that takes. Then chunks are tried
+   again: where everything conflicts, one transaction in 17 runs twice. */
+#define SERIAL_FACTOR_MIN 1u /* the machine may have done something else for a moment */
 #define SERIAL_FACTOR_MAX 16u
+/* From the second in a row on at least for so many times as long as was lost, so that attempts cost
+   an eighth at most. */
+#define LOSS_FACTOR 8.0
 #define PRICE_GAS_MAX (1ull << 26)
 /* Rounds after which a chunk is finished in order; also as soon as a round leaves more than half of
    what the one before it left. */
@@ -47,8 +50,8 @@
    one after the other. */
 #define HELD_NS 400u
 /* Running a chain's member costs so much more than running it alone, in percent: it looks into two
-   indexes. */
-#define LANE_PERCENT 115u
+   indexes, and its loads are followed. */
+#define LANE_PERCENT 125u
 
 /* What a range of the chunk's transactions came to, so that nobody walks over all of them alone. */
 #define RANGE_TX_CNT 128u
@@ -93,7 +96,9 @@ typedef struct {
     uint32_t remembered_chunks;          /* chunks since then */
     /* The choice between chunks and serial execution, and what it is made from. */
     uint64_t alone_gas, alone_ns; /* what transactions cost that ran alone */
+    uint32_t is_warm;             /* some did: the first ones of a handle pay for its memory */
     uint32_t chunk_cnt;           /* transactions of the next chunk; 0: none ran yet */
+    uint32_t warm_cnt;            /* of the longest chunk so far */
     uint32_t probed_cnt;          /* chunks since the last probe */
     uint32_t serial_cnt;          /* transactions that run alone before the next chunk */
     uint32_t serial_factor;       /* how many do after a chunk that was dear, for each of its */
@@ -601,8 +606,8 @@ static double gas_price_ns(const kept *k) {
 }
 
 /* What is cheapest at the prices met so far: the invalid ones at once, in chains beside each other,
-   or one after the other. A round is taken to bring the share that the last one brought, the first
-   tagged one what such rounds bring, and so do those after it, until none is left. */
+   or one after the other. A round is taken to bring the share that the last one brought (of the
+   first tagged round: what such rounds bring), and so do those after it, until none is left. */
 static hd_err choose_next(ordered *o, uint32_t *next, hd_chains_found *found,
                           const hd_versions *versions, const hd_version_input *in, uint32_t round,
                           uint32_t last_cnt, uint32_t invalid_cnt, uint64_t index_ns) {
@@ -610,7 +615,8 @@ static hd_err choose_next(ordered *o, uint32_t *next, hd_chains_found *found,
     int is_free = (o->seq->flags & HD_ORDERED_NEVER_SERIAL) != 0;
     double price = gas_price_ns(k), threads = hd_pool_thread_cnt(host_pool(o));
     *next = NEXT_ROUND;
-    if (invalid_cnt <= last_cnt / 2 && (is_free || price == 0 || invalid_cnt < CHUNK_WORTH))
+    if ((is_free || price == 0 || invalid_cnt < CHUNK_WORTH) &&
+        (round == 1 || invalid_cnt <= last_cnt / 2))
         return HD_OK;
     uint64_t begin_ns = hd_clock_ns();
     hd_err err = hd_chains_find(k->chains, found, versions, in, k->invalid, invalid_cnt);
@@ -624,7 +630,7 @@ static hd_err choose_next(ordered *o, uint32_t *next, hd_chains_found *found,
         return HD_OK;
     }
     *next = NEXT_CHAINS;
-    double in_order = (double)found->gas * price + (double)in->tx_cnt * HELD_NS;
+    double in_order = (double)found->gas * price + (double)(in->tx_cnt - found->tx_cnt) * HELD_NS;
     double left = round == 1 ? 1 - k->tagged_share : (double)invalid_cnt / last_cnt;
     double rounds =
         left < 1 ? ((double)k->first_ns * invalid_cnt / in->tx_cnt + (double)index_ns) / (1 - left)
@@ -646,8 +652,8 @@ static hd_err run_chains(ordered *o, const hd_batch *round, const hd_chains_foun
     uint64_t begin_ns = hd_clock_ns();
     hd_batch batch = *round;
     uint32_t most;
-    batch.flags = HD_BATCH_READS | HD_BATCH_KEEP;
-    batch.tagged = NULL; /* a chain's members see each other's values */
+    batch.flags = HD_BATCH_READS | HD_BATCH_KEEP | HD_BATCH_TAGGED;
+    batch.tagged = NULL;
     hd_chains_begin(k->chains, &batch);
     hd_err err = hd_exec_run(k->many ? k->many : o->x, &k->chunk, &batch);
     if (err != HD_OK)
@@ -816,12 +822,20 @@ static hd_err run_chunk(ordered *o, uint32_t begin, uint32_t cnt, uint32_t *done
     return err;
 }
 
-/* Whether a chunk of this price was dearer than serial execution is; compared by gas, since
-   transactions differ. */
-static int is_dear(const ordered *o, uint64_t chunk_gas, uint64_t chunk_ns) {
-    const kept *k = o->k;
-    return k->alone_gas &&
-           (double)chunk_ns * (double)k->alone_gas > (double)k->alone_ns * (double)chunk_gas;
+/* By how much a chunk was dearer than serial execution is, ns; 0 where it was not. Compared by gas,
+   since transactions differ. */
+static double chunk_loss_ns(const ordered *o, uint64_t chunk_gas, uint64_t chunk_ns) {
+    double price = gas_price_ns(o->k), loss = (double)chunk_ns - (double)chunk_gas * price;
+    return price > 0 && loss > 0 ? loss : 0;
+}
+
+/* Transactions that run alone after such a chunk. */
+static uint32_t serial_after(const ordered *o, uint32_t cnt, uint64_t chunk_gas, double loss_ns) {
+    double tx_ns = (double)chunk_gas * gas_price_ns(o->k) / cnt;
+    int is_again = o->k->serial_factor > SERIAL_FACTOR_MIN;
+    double want = is_again && tx_ns > 0 ? LOSS_FACTOR * loss_ns / tx_ns : 0;
+    want = HD_MAX(want, (double)cnt * o->k->serial_factor);
+    return want < HD_ORDERED_CHUNK_MAX ? (uint32_t)want : HD_ORDERED_CHUNK_MAX;
 }
 
 /* A chunk, and what follows from it for the next. */
@@ -847,12 +861,17 @@ static hd_err run_priced_chunk(ordered *o, uint32_t *at, const uint32_t range[2]
         k->chunk_cnt = HD_MAX(k->chunk_cnt / 2, range[0]);
     else if (rerun_cnt < cnt / 16)
         k->chunk_cnt = HD_MIN(k->chunk_cnt * 4, range[1]);
-    if (o->seq->flags & HD_ORDERED_NEVER_SERIAL)
+    /* A chunk longer than all before it pays for memory that the others will find. */
+    int is_cold = cnt > k->warm_cnt;
+    k->warm_cnt = HD_MAX(k->warm_cnt, cnt);
+    if (o->seq->flags & HD_ORDERED_NEVER_SERIAL || is_cold)
         return err;
-    if (is_dear(o, gas, ns)) {
-        k->serial_cnt = cnt * k->serial_factor;
-        k->serial_factor = HD_MIN(k->serial_factor * 2, SERIAL_FACTOR_MAX);
-        k->chunk_cnt = range[0]; /* the next attempt shall not cost much */
+    double loss_ns = chunk_loss_ns(o, gas, ns);
+    if (loss_ns > 0) {
+        k->serial_cnt = serial_after(o, cnt, gas, loss_ns);
+        if (k->serial_factor > SERIAL_FACTOR_MIN)
+            k->chunk_cnt = range[0]; /* the next attempt shall not cost much */
+        k->serial_factor = HD_MIN(k->serial_factor * 4, SERIAL_FACTOR_MAX);
     } else {
         k->serial_factor = SERIAL_FACTOR_MIN;
     }
@@ -882,6 +901,9 @@ static hd_err run_all(ordered *o, const uint32_t range[2]) {
         if (cnt) {
             err = run_serial(o, at, at + cnt);
             at += cnt;
+            if (!k->is_warm)
+                k->alone_gas = k->alone_ns = 0;
+            k->is_warm = 1;
         } else {
             err = run_priced_chunk(o, &at, range);
         }

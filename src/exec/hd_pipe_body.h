@@ -44,7 +44,7 @@ typedef struct {
     uint32_t change_cnt;  /* slots to be changed in the tries */
     uint32_t diff_cnt;    /* slots among the differences for the state behind */
     uint32_t missing_cnt; /* addresses that are not resident */
-    uint32_t reserved;
+    uint32_t blob_cnt;    /* of the block */
     uint32_t account_ages[HD_PIPE_AGE_MAX + 1]; /* entries of each age */
     uint32_t slot_ages[HD_PIPE_AGE_MAX + 1];
 } hd_pipe_counters;
@@ -169,6 +169,7 @@ typedef struct {
     hd_recover_item *items;
     const hd_recover_result *senders;
     uint64_t chain_id;
+    uint64_t lists_off; /* into raw: where access lists and blob hashes are unpacked */
     uint32_t fork;
     uint32_t tx_cnt;
     /* what execution left */
@@ -219,8 +220,12 @@ HD_INL void hd_pipe_admit(const hd_pipe *p, uint32_t t) {
     uint32_t status;
     uint64_t off = p->raw_off[t], sz = p->raw_off[t + 1] - off;
     uint32_t short_sz = sz > HD_ADMIT_SZ_MAX ? HD_ADMIT_SZ_MAX + 1 : (uint32_t)sz;
+    hd_admit_room room;
+    room.off = p->lists_off + off + off / 16; /* each has as much as it is long, and a sixteenth */
+    room.at = (uint8_t *)p->raw + room.off;
+    room.max = short_sz + short_sz / 16;
     uint32_t verdict = hd_tx_admit(&p->txs[t], &p->hashes[t], &p->items[t], &status, p->raw, off,
-                                   short_sz, p->fork, p->chain_id);
+                                   short_sz, &room, p->fork, p->chain_id);
     /* A lane takes no gas limit of 2^63 and more. */
     if (verdict != HD_ADMIT_OK || status != HD_TX_SUCCESS || p->txs[t].gas_limit >> 63) {
         hd_atomic_or32(&p->counters->why, HD_PIPE_ADMISSION);
@@ -668,6 +673,8 @@ HD_INL void hd_pipe_late(const hd_pipe *p, uint32_t i) { p->is_late[p->list[i]] 
 HD_INL void hd_pipe_gas(const hd_pipe *p, uint32_t t) {
     const hd_receipt *r = &p->receipts[t];
     p->gas_at[t] = hd_pipe_has_run(r) ? r->gas_used : 0;
+    if (p->txs[t].blob_cnt)
+        hd_atomic_add32(&p->counters->blob_cnt, p->txs[t].blob_cnt);
     if (r->status >= HD_TX_INVALID)
         hd_atomic_or32(&p->counters->why, HD_PIPE_REFUSED);
 }

@@ -58,9 +58,9 @@ typedef struct {
                       uint32_t cnt);
     /* Runs transactions dev_list[0, cnt) (NULL: all) of p with HD_BATCH_READS, against p->versions
        (NULL: the world alone, senders assumed), and points p->receipts, accounts, reads and slots
-       to the results; what others left stays. raw_sz: bytes of p->raw. supply (NULL where the
+       to the results; what others left stays. data_sz: bytes of p->raw. supply (NULL where the
        world is complete) changes p->world; its need may return an error that ends the run. */
-    hd_err (*execute)(void *ctx, hd_pipe *p, const uint32_t *dev_list, uint32_t cnt, size_t raw_sz,
+    hd_err (*execute)(void *ctx, hd_pipe *p, const uint32_t *dev_list, uint32_t cnt, size_t data_sz,
                       const hd_pipeline_block *block, const hd_world_supply *supply);
     /* An empty forest; memory for changes; their application. changes keeps what a call with larger
        counts put there. */

@@ -572,7 +572,7 @@ static hd_err build_index(hd_pipeline *p) {
    where what the lanes ask for has no room. */
 static hd_err execute(hd_pipeline *p, const uint32_t *list, uint32_t cnt,
                       const hd_pipeline_block *b) {
-    hd_err err = p->e->execute(p->ctx, &p->pipe, list, cnt, p->raw_sz, b,
+    hd_err err = p->e->execute(p->ctx, &p->pipe, list, cnt, p->data_sz, b,
                                p->behind.is_set ? &p->set.supply : NULL);
     if (err != HD_ERR_ABSENT)
         return err;
@@ -630,13 +630,18 @@ static hd_err run_rounds(hd_pipeline_result *out, hd_pipeline *p, const hd_pipel
     }
 }
 
-static hd_err check_gas(hd_pipeline *p) {
+static hd_err check_gas(hd_pipeline *p, const hd_env *env) {
     hd_pipe *q = &p->pipe;
+    p->counters.blob_cnt = 0;
+    TRY(hd_pipe_counters_put(p));
     TRY(hd_pipe_phase(p, HD_PIPE_GAS, q->tx_cnt));
     TRY(p->e->zero(p->ctx, q->gas_at + q->tx_cnt, 8));
     TRY(p->e->sum64(p->ctx, q->gas_at, q->tx_cnt + 1));
     TRY(hd_pipe_phase(p, HD_PIPE_GAS_CHECK, q->tx_cnt));
-    return hd_pipe_counters_get(p);
+    TRY(hd_pipe_counters_get(p));
+    if (p->counters.blob_cnt > env->blob_cnt_max)
+        p->counters.why |= HD_PIPE_REFUSED;
+    return HD_OK;
 }
 
 hd_err hd_pipe_commit(hd_pipeline *p) {
@@ -745,7 +750,7 @@ static hd_err settle(hd_pipeline_result *out, hd_pipeline *p, const hd_pipeline_
     if (p->counters.why)
         return HD_OK;
     ns = hd_clock_ns();
-    TRY(check_gas(p));
+    TRY(check_gas(p, &b->env));
     STAGE(index_ns);
     return HD_OK;
 }

@@ -4,8 +4,8 @@
    A block is admitted (decoded, hashed, senders recovered), executed at once, indexed, validated,
    run again in part until all holds, committed into the resident tables, and its root is taken from
    what changed. All of it happens in the backend's memory; the result equals hd_exec_ordered's to
-   the last bit. What the backend does not do itself (types 3 and 4, access lists, blocks that
-   deploy code, conflicts that rounds do not settle) is done by hd_exec_ordered on the host.
+   the last bit. What the backend does not do itself (type 4, blocks that deploy code, conflicts
+   that rounds do not settle) is done by hd_exec_ordered on the host.
 
    Alone (hd_pipeline_load) a pipeline has the only copy of its state: such a block runs against the
    fetched state, which is then loaded again: right, and slow. With a state behind it

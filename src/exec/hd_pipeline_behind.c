@@ -513,6 +513,7 @@ hd_err hd_pipeline_reload(hd_hash *root, hd_pipeline *p) {
         return HD_ERR_ABSENT;
     TRY(hd_pipe_behind_wait(p));
     hd_pipe_lose_device(p);
+    p->in[0].is_begun = p->in[1].is_begun = 0; /* what was admitted may be lost, too */
     for (uint32_t i = 0; i < M_CNT; i++) {
         p->e->release(p->ctx, p->rooms[i].p);
         memset(&p->rooms[i], 0, sizeof(p->rooms[i]));

@@ -328,7 +328,7 @@ static hd_err device_need(void *ctx, const hd_world_need *needs, uint32_t cnt) {
 }
 
 static hd_err device_execute(void *ctx, hd_pipe *p, const uint32_t *list, uint32_t cnt,
-                             size_t raw_sz, const hd_pipeline_block *block,
+                             size_t data_sz, const hd_pipeline_block *block,
                              const hd_world_supply *supply) {
     device *d = (device *)ctx;
     supplying supplies = {d, p, supply};
@@ -350,7 +350,7 @@ static hd_err device_execute(void *ctx, hd_pipe *p, const uint32_t *list, uint32
     b.envs = p->env;
     b.txs = p->txs;
     b.data = p->raw;
-    b.data_sz = raw_sz;
+    b.data_sz = data_sz;
     b.world_cnt = 1;
     b.env_cnt = 1;
     b.tx_cnt = p->tx_cnt;

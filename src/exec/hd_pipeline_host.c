@@ -186,14 +186,15 @@ static hd_err host_recover(void *ctx, hd_recover_result *out, const hd_recover_i
     return hd_recover_run(((host *)ctx)->recover, out, items, cnt);
 }
 
-static hd_err host_execute(void *ctx, hd_pipe *p, const uint32_t *list, uint32_t cnt, size_t raw_sz,
-                           const hd_pipeline_block *block, const hd_world_supply *supply) {
+static hd_err host_execute(void *ctx, hd_pipe *p, const uint32_t *list, uint32_t cnt,
+                           size_t data_sz, const hd_pipeline_block *block,
+                           const hd_world_supply *supply) {
     host *h = ctx;
     hd_batch batch = {.worlds = &p->world,
                       .envs = p->env,
                       .txs = p->txs,
                       .data = p->raw,
-                      .data_sz = raw_sz,
+                      .data_sz = data_sz,
                       .world_cnt = 1,
                       .env_cnt = 1,
                       .tx_cnt = p->tx_cnt,

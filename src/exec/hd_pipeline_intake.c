@@ -28,16 +28,18 @@ static hd_err in_upload(hd_pipeline *p, hd_pipe_intake *in, const hd_pipeline_bl
     uint64_t *raw_off;
     hd_env *env;
     hd_recover_result *senders;
-    in->raw_sz = (size_t)b->off[n];
+    size_t raw_sz = (size_t)b->off[n];
+    in->data_sz = raw_sz + RAW_PAD + raw_sz + raw_sz / 16; /* see hd_pipe_admit */
     ROOM_AT(&in->rooms[IN_ENV], env, 1);
     ROOM_AT(&in->rooms[IN_COUNTERS], q->counters, 1);
-    ROOM_AT(&in->rooms[IN_RAW], raw, in->raw_sz + RAW_PAD);
+    ROOM_AT(&in->rooms[IN_RAW], raw, in->data_sz + RAW_PAD);
     ROOM_AT(&in->rooms[IN_RAW_OFF], raw_off, (size_t)n + 1);
     ROOM_AT(&in->rooms[IN_TXS], q->txs, n);
     ROOM_AT(&in->rooms[IN_HASHES], q->hashes, n);
     ROOM_AT(&in->rooms[IN_ITEMS], q->items, n);
     ROOM_AT(&in->rooms[IN_SENDERS], senders, n);
     q->raw = raw;
+    q->lists_off = raw_sz + RAW_PAD;
     q->raw_off = raw_off;
     q->env = env;
     q->senders = senders;
@@ -46,8 +48,8 @@ static hd_err in_upload(hd_pipeline *p, hd_pipe_intake *in, const hd_pipeline_bl
     q->chain_id = b->env.chain_id;
     TRY(p->e->zero(p->ctx, q->counters, sizeof(*q->counters)));
     TRY(p->e->up(p->ctx, env, &b->env, sizeof(*env)));
-    TRY(p->e->up(p->ctx, raw, b->raw, in->raw_sz));
-    TRY(p->e->zero(p->ctx, raw + in->raw_sz, RAW_PAD));
+    TRY(p->e->up(p->ctx, raw, b->raw, raw_sz));
+    TRY(p->e->zero(p->ctx, raw + raw_sz, RAW_PAD));
     return p->e->up(p->ctx, raw_off, b->off, ((size_t)n + 1) * 8);
 }
 
@@ -70,6 +72,7 @@ static hd_err in_take(hd_pipeline *p, const hd_pipe_intake *in) {
     q->is_late = is_late;
     q->list = list;
     q->raw = in->pipe.raw;
+    q->lists_off = in->pipe.lists_off;
     q->raw_off = in->pipe.raw_off;
     q->env = in->pipe.env;
     q->txs = in->pipe.txs;
@@ -80,7 +83,7 @@ static hd_err in_take(hd_pipeline *p, const hd_pipe_intake *in) {
     q->fork = in->pipe.fork;
     q->chain_id = in->pipe.chain_id;
     q->versions = NULL;
-    p->raw_sz = in->raw_sz;
+    p->data_sz = in->data_sz;
     TRY(p->e->down(p->ctx, &counters, in->pipe.counters, sizeof(counters)));
     p->counters.why = counters.why;
     TRY(hd_pipe_counters_put(p));

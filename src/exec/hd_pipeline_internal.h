@@ -57,7 +57,7 @@ typedef struct {
     hd_pipe pipe;            /* the fields of admission */
     hd_pipeline_block block; /* as it was given */
     uint32_t is_begun;
-    size_t raw_sz;
+    size_t data_sz; /* of the bytes, with the room for lists */
 } hd_pipe_intake;
 
 /* Codes of the backend, which come in any order, and where they are in the state behind. Bytes and
@@ -129,7 +129,7 @@ struct hd_pipeline {
     uint32_t threads;
     uint32_t is_loaded;
     uint32_t account_cap;
-    size_t raw_sz;
+    size_t data_sz;        /* of the block's bytes, with the room for lists */
     uint32_t tagged_cnt;   /* so many more blocks begin with loads followed */
     uint32_t hopeless_cnt; /* for so many more, following them is not hoped to bring much */
     hd_pipe_codes codes;

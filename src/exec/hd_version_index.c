@@ -129,10 +129,6 @@ int hd_account_is_written(const hd_account_diff *d, uint32_t fork) {
            (d->nonce == 0 && memcmp(&d->code_hash, &no_code, sizeof(no_code)) == 0);
 }
 
-static int fee_is_written(const hd_receipt *r) {
-    return has_run(r) && !(r->flags & HD_RECEIPT_FEE_PAID);
-}
-
 /* Calls put for every write of transactions [begin, end). */
 typedef void put_fn(void *ctx, uint32_t kind, const entry *e);
 
@@ -154,7 +150,7 @@ static void each_write(const hd_version_index *x, uint32_t begin, uint32_t end, 
             entry e = {t, i, hd_world_account_hash(x->versions.seed, addr)};
             put(ctx, 0, &e);
         }
-        if (x->with_fees && fee_is_written(r)) {
+        if (x->with_fees && hd_fee_is_written(r)) {
             uint32_t addr[5];
             hd_addr_from_wire(addr, &env->coinbase);
             entry e = {t, ENTRY_FEE, hd_world_account_hash(x->versions.seed, addr)};
@@ -1097,104 +1093,9 @@ static hd_err commit_slots(hd_version_index *x, hd_state *s) {
     return err;
 }
 
-/* A block's fees in a range of transactions. */
-typedef struct {
-    hd_u256 first_wei, rest_wei; /* the first fee, and the sum of the others */
-    uint32_t env_idx;
-    uint32_t is_paid;  /* there is a fee */
-    uint32_t is_mixed; /* it is of more than one block: nothing else is said */
-} fees;
-
-typedef struct {
-    const hd_version_index *x;
-    const hd_version_input *in;
-    fees ranges[CHUNK_CNT_MAX];
-} fee_sums;
-
-static void add_fee(fees *f, const hd_receipt *r) {
-    if (!fee_is_written(r))
-        return;
-    if (f->is_paid)
-        f->rest_wei = hd_u256_add(f->rest_wei, r->fee_wei);
-    else
-        f->first_wei = r->fee_wei;
-    f->is_paid = 1;
-}
-
-static hd_err sum_fees(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
-    fee_sums *sums = ctx;
-    const hd_version_input *in = sums->in;
-    (void)worker_idx;
-    for (size_t c = begin; c < end; c++) {
-        fees f;
-        uint32_t first, last;
-        chunk_range(sums->x, c, &first, &last);
-        memset(&f, 0, sizeof(f));
-        f.env_idx = in->txs[first].env_idx;
-        for (uint32_t t = first; t < last && !f.is_mixed; t++) {
-            f.is_mixed = in->txs[t].env_idx != f.env_idx;
-            add_fee(&f, &in->results->receipts[t]);
-        }
-        sums->ranges[c] = f;
-    }
-    return HD_OK;
-}
-
-/* The first fee of a block enters alone: where it is nothing it may delete the account (EIP-158),
-   which the sum would hide. */
-static hd_err pay_fees(hd_state *s, const hd_version_input *in, const fees *f) {
-    const hd_env *env = &in->envs[f->env_idx];
-    hd_err err =
-        f->is_paid ? hd_state_add_balance(s, &env->coinbase, f->first_wei, env->fork) : HD_OK;
-    if (err != HD_OK || hd_u256_is_zero(f->rest_wei))
-        return err;
-    return hd_state_add_balance(s, &env->coinbase, f->rest_wei, env->fork);
-}
-
-/* f goes on with those of more, or is paid where more is another block's. */
-static hd_err join_fees(fees *f, hd_state *s, const hd_version_input *in, const fees *more) {
-    if (f->env_idx != more->env_idx) {
-        hd_err err = pay_fees(s, in, f);
-        *f = *more;
-        return err;
-    }
-    if (f->is_paid)
-        f->rest_wei = hd_u256_add(f->rest_wei, hd_u256_add(more->first_wei, more->rest_wei));
-    else
-        *f = *more;
-    return HD_OK;
-}
-
-/* Nobody read the coinbases: their fees are sums. */
-static hd_err commit_fees(hd_version_index *x, hd_state *s, const hd_version_input *in) {
-    fee_sums sums;
-    fees f;
-    sums.x = x;
-    sums.in = x->in = in;
-    hd_err err = hd_pool_for(x->pool, x->chunk_cnt, 1, sum_fees, &sums);
-    memset(&f, 0, sizeof(f));
-    f.env_idx = in->tx_cnt ? in->txs[0].env_idx : 0;
-    for (uint32_t c = 0; err == HD_OK && c < x->chunk_cnt; c++) {
-        uint32_t first, last;
-        if (!sums.ranges[c].is_mixed) {
-            err = join_fees(&f, s, in, &sums.ranges[c]);
-            continue;
-        }
-        chunk_range(x, c, &first, &last);
-        for (uint32_t t = first; err == HD_OK && t < last; t++) {
-            fees one;
-            memset(&one, 0, sizeof(one));
-            one.env_idx = in->txs[t].env_idx;
-            add_fee(&one, &in->results->receipts[t]);
-            err = join_fees(&f, s, in, &one);
-        }
-    }
-    return err == HD_OK ? pay_fees(s, in, &f) : err;
-}
-
 hd_err hd_version_index_commit(hd_version_index *x, hd_state *s, const hd_version_input *in) {
     hd_err err = commit_accounts(x, s);
     if (err == HD_OK)
         err = commit_slots(x, s);
-    return err == HD_OK && !x->with_fees ? commit_fees(x, s, in) : err;
+    return err == HD_OK && !x->with_fees ? hd_version_fees_commit(s, in, x->pool) : err;
 }

@@ -48,6 +48,14 @@ hd_err hd_version_index_settle(hd_version_index *x, const hd_version_input *in);
    input must hold. The world of the input is a view of s and ends with this. Errors of hd_state. */
 hd_err hd_version_index_commit(hd_version_index *x, hd_state *s, const hd_version_input *in);
 
+/* Whether the transaction's fee is still to be paid to its coinbase. */
+static inline int hd_fee_is_written(const hd_receipt *r) {
+    return r->status <= HD_TX_HALT && !(r->flags & HD_RECEIPT_FEE_PAID);
+}
+
+/* A part of hd_version_index_commit: each block's fees. */
+hd_err hd_version_fees_commit(hd_state *s, const hd_version_input *in, hd_pool *pool);
+
 /* What an account was before a transaction, for hd_read_holds. */
 typedef struct {
     hd_u256 balance_wei;
