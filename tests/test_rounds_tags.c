@@ -325,6 +325,39 @@ static void a_load_that_decides_a_jump_is_seen(void **state) {
     }
 }
 
+/* Who finds 7 there counts in slot 1. Nothing but the jump asks for it, be it fused with the push
+   of its destination or not. */
+static void a_jump_asks_whether_a_sum_is_zero(void **state) {
+    (void)state;
+    for (uint32_t is_fused = 0; is_fused < 2; is_fused++) {
+        begin(HD_FORK_OSAKA);
+        evm_asm *a = asm_new(0);
+        asm_push(a, 7);
+        load(a, HOT);
+        asm_op(a, HD_OP_SUB);
+        uint32_t at = a->sz;
+        asm_op(a, HD_OP_PUSH2);
+        asm_bytes(a, "\0\0", 2);
+        if (!is_fused) {
+            asm_op(a, HD_OP_JUMPDEST);
+        }
+        asm_op(a, HD_OP_JUMPI);
+        asm_push(a, 1);
+        load(a, 1);
+        asm_op(a, HD_OP_ADD);
+        store(a, 1);
+        block_land(a, at + 1);
+        add_hot(a);
+        hd_address x = put_code(1, a);
+        set_slot_of(x, HOT, word(3));
+        set_slot_of(x, 1, word(5));
+        for (uint32_t i = 0; i < MANY; i++)
+            call(i, x, word(i), word(1), word(0));
+        expect_serial();
+        assert_int_equal(slot_after(x, word(1)), 6);
+    }
+}
+
 /* ---- other uses: the value is exact */
 
 enum { USE_MUL, USE_HASH, USE_LOG, USE_VALUE, USE_KEY, USE_SUB, USE_JUMP, USE_RETURN, USE_CNT };
@@ -727,6 +760,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_bound_that_is_passed_in_between_is_seen),
         cmocka_unit_test(two_loads_that_are_compared_are_exact),
         cmocka_unit_test(a_load_that_decides_a_jump_is_seen),
+        cmocka_unit_test(a_jump_asks_whether_a_sum_is_zero),
         cmocka_unit_test(what_else_becomes_of_a_load_is_exact),
         cmocka_unit_test(a_load_stored_in_another_slot_is_exact),
         cmocka_unit_test(the_sum_of_two_loads_is_exact_in_one),
