@@ -16,27 +16,33 @@
 #define N_HOST 2000u
 #define N_CUDA 1000000u
 #define GWEI 1000000000u
-#define DATA_SZ 68u  /* selector and two words */
-#define RAW_MAX 256u /* bytes of one signed transfer */
+#define DATA_SZ_MAX 132u /* selector and four words */
+#define TRANSFER_SZ 68u
+#define RAW_MAX 288u /* bytes of one signed transaction */
 #define CALL_GAS 70000u
+#define SWAP_GAS 300000u
 #define BLOCK_CNT_MAX 64u
 #define ROW_CNT 4u /* blocks one behind the other, each admitted while the one before it runs */
 
-enum { TO_OWN, TO_HOT, TO_ANYONE, KIND_CNT };
-static const char *const kind_names[KIND_CNT] = {"erc20", "erc20-hot30", "erc20-random"};
+enum { TO_OWN, TO_HOT, TO_ANYONE, SWAP_ONE, KIND_CNT };
+static const char *const kind_names[KIND_CNT] = {"erc20", "erc20-hot30", "erc20-random",
+                                                 "swap-one"};
 
 typedef struct {
     const hd_bench_options *o;
     hd_pipeline *p;
     hd_pool *pool;
     hd_state *state;
-    hd_state *behind; /* with --store */
+    hd_state *behind;                     /* with --store */
+    hd_exec *host;                        /* what runs blocks again, to compare */
+    hd_bench_sample alone[BLOCK_CNT_MAX]; /* and how long it took */
+    uint32_t alone_cnt;
     hd_address *accounts;
     uint8_t *packed; /* RAW_MAX bytes a transaction */
     uint32_t *sizes;
     uint8_t *raw; /* pinned; ROW_CNT blocks */
     uint64_t *off;
-    hd_address token;
+    hd_address token, other_token, pool_addr; /* the last two of swap-one */
     hd_env env;
     uint64_t nonce; /* of every account in the block that is made */
     uint32_t kind;
@@ -53,11 +59,26 @@ static void secret_of(uint8_t secret[32], uint64_t seed, uint32_t idx) {
     secret[0] = 0; /* below the group order */
 }
 
-static hd_u256 balance_key(const hd_address *a) {
-    uint8_t in[64] = {0}, out[32];
-    memcpy(in + 12, a->b, sizeof(a->b)); /* mapping at slot 0 */
+static hd_u256 address_word(const hd_address *a) {
+    uint8_t word[32] = {0};
+    memcpy(word + 12, a->b, sizeof(a->b));
+    return hd_u256_load_be(word);
+}
+
+/* Solidity's place of mapping[a] whose own slot is that. */
+static hd_u256 mapping_key(const hd_address *a, hd_u256 slot) {
+    uint8_t in[64], out[32];
+    hd_u256_store_be(in, address_word(a));
+    hd_u256_store_be(in + 32, slot);
     hd_keccak256(out, in, sizeof(in));
     return hd_u256_load_be(out);
+}
+
+/* contracts/HeddleToken.sol: balances at 0, allowances at 1. */
+static hd_u256 balance_key(const hd_address *a) { return mapping_key(a, hd_u256_zero()); }
+
+static hd_u256 allowance_key(const hd_address *owner, const hd_address *spender) {
+    return mapping_key(spender, mapping_key(owner, hd_u256_from_u64(1)));
 }
 
 /* Somebody who only receives. */
@@ -82,13 +103,25 @@ static hd_err make_accounts(void *ctx, size_t begin, size_t end, uint32_t worker
     return HD_OK;
 }
 
+/* swap(tokenOut, amountIn, leastOut, to) of the one pool: small amounts, in both directions. */
+static void swap_call(hd_tx *tx, uint8_t *data, const job *j, size_t i, uint64_t r) {
+    tx->to = j->pool_addr;
+    tx->gas_limit = SWAP_GAS;
+    tx->data_sz = DATA_SZ_MAX;
+    hd_store_be32(data, 0xf9366446);
+    data[4 + 31] = (uint8_t)(r & 1);
+    hd_store_be64(data + 36 + 24, 1000000000000 + r % 1000000000);
+    data[68 + 31] = 1;
+    hd_u256_store_be(data + 100, address_word(&j->accounts[i % j->account_cnt]));
+}
+
 static hd_err sign_part(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
     job *j = ctx;
     (void)worker_idx;
     for (size_t i = begin; i < end; i++) {
         hd_tx tx = {.type = HD_TX_DYNAMIC_FEE, .nonce = j->nonce, .gas_limit = CALL_GAS};
         hd_tx_envelope g = {.chain_id = hd_u256_from_u64(j->env.chain_id)};
-        uint8_t secret[32], data[DATA_SZ] = {0};
+        uint8_t secret[32], data[DATA_SZ_MAX] = {0};
         uint64_t r = hd_mix64(j->o->seed + j->nonce * 0x9e3779b97f4a7c15u + hd_mix64(i));
         hd_address to = receiver_of((uint32_t)i);
         if (j->kind == TO_HOT && r % 100 < 30)
@@ -98,10 +131,14 @@ static hd_err sign_part(void *ctx, size_t begin, size_t end, uint32_t worker_idx
         tx.to = j->token;
         tx.gas_price = hd_u256_from_u64(10 * (uint64_t)GWEI);
         tx.priority_fee = hd_u256_from_u64(GWEI);
-        tx.data_sz = DATA_SZ;
-        hd_store_be32(data, 0xa9059cbb); /* transfer(address,uint256) */
-        memcpy(data + 16, to.b, sizeof(to.b));
-        hd_store_be64(data + 60, 1 + r % 1000);
+        if (j->kind == SWAP_ONE) {
+            swap_call(&tx, data, j, i, r);
+        } else {
+            tx.data_sz = TRANSFER_SZ;
+            hd_store_be32(data, 0xa9059cbb); /* transfer(address,uint256) */
+            memcpy(data + 16, to.b, sizeof(to.b));
+            hd_store_be64(data + 60, 1 + r % 1000);
+        }
         secret_of(secret, j->o->seed, (uint32_t)(i % j->account_cnt));
         hd_buf buf;
         hd_buf_init_fixed(&buf, j->packed + i * RAW_MAX, RAW_MAX);
@@ -137,6 +174,36 @@ static hd_err make_block(job *j, hd_pipeline_block *out, uint32_t which) {
     return err;
 }
 
+/* One pool of two tokens, whom all may spend for. contracts/HeddlePair.sol: the tokens at 0 and 1,
+   reserves and time at 2, the lock at 3. */
+static hd_err make_pool(job *j) {
+    size_t pair_sz = 0, token_sz = 0;
+    const uint8_t *pair = hd_workload_contract(&pair_sz, 1);
+    const uint8_t *token = hd_workload_contract(&token_sz, 0);
+    const hd_address *tokens[2] = {&j->token, &j->other_token};
+    hd_u256 much = hd_u256_make(0, 0, 1u << 20, 0);
+    hd_u256 packed = hd_u256_or(hd_u256_or(much, hd_u256_shl_bits(much, 112)),
+                                hd_u256_shl_bits(hd_u256_from_u64(j->env.timestamp - 12), 224));
+    const hd_u256 values[4] = {address_word(tokens[0]), address_word(tokens[1]), packed,
+                               hd_u256_from_u64(1)};
+    hd_err err = hd_state_set(j->state, &j->other_token, 1, hd_u256_zero(), token, token_sz);
+    if (err == HD_OK)
+        err = hd_state_set(j->state, &j->pool_addr, 1, hd_u256_zero(), pair, pair_sz);
+    for (uint32_t k = 0; err == HD_OK && k < 4; k++)
+        err = hd_state_set_slot(j->state, &j->pool_addr, hd_u256_from_u64(k), values[k]);
+    for (uint32_t k = 0; err == HD_OK && k < 2; k++)
+        err = hd_state_set_slot(j->state, tokens[k], balance_key(&j->pool_addr), much);
+    for (uint32_t i = 0; err == HD_OK && i < 2 * j->account_cnt; i++) {
+        const hd_address *a = &j->accounts[i / 2];
+        hd_u256 enough = hd_u256_make(0, 0, 1, 0);
+        err = hd_state_set_slot(j->state, tokens[i % 2], balance_key(a), enough);
+        if (err == HD_OK)
+            err =
+                hd_state_set_slot(j->state, tokens[i % 2], allowance_key(a, &j->pool_addr), enough);
+    }
+    return err;
+}
+
 static hd_err make_state(job *j) {
     size_t code_sz = 0;
     const uint8_t *code = hd_workload_contract(&code_sz, 0);
@@ -155,6 +222,8 @@ static hd_err make_state(job *j) {
         if (err == HD_OK)
             err = hd_state_set_slot(j->state, &j->token, balance_key(&to), hd_u256_from_u64(1));
     }
+    if (err == HD_OK && j->kind == SWAP_ONE)
+        err = make_pool(j);
     return err;
 }
 
@@ -210,9 +279,14 @@ static hd_err run_block(hd_pipeline_result *r, hd_msg *msg, job *j,
 static hd_err check_block(hd_msg *msg, job *j, const hd_pipeline_result *r,
                           const hd_pipeline_block *block) {
     hd_pipeline_result want;
-    hd_err err =
-        j->o->is_checked ? hd_pipeline_serial(&want, j->state, msg, block, j->threads) : HD_OK;
-    if (err == HD_OK && j->o->is_checked && !is_same(r, &want)) {
+    if (!j->o->is_checked)
+        return HD_OK;
+    hd_err err = hd_pipeline_serial_on(&want, j->host, j->state, msg, block, NULL);
+    if (err == HD_OK && j->alone_cnt < BLOCK_CNT_MAX)
+        j->alone[j->alone_cnt++].ns = want.recover_ns + want.execute_ns;
+    if (err == HD_OK)
+        err = hd_state_root(&want.state_root, j->state);
+    if (err == HD_OK && !is_same(r, &want)) {
         hd_msg_set(msg, "%s: block %" PRIu64 " differs from the host's execution",
                    kind_names[j->kind], block->env.number);
         err = HD_ERR_CORRUPT;
@@ -266,14 +340,14 @@ static hd_err load_state(job *j) {
     return err == HD_OK ? hd_pipeline_load_behind(&root, j->p, j->behind, &options) : err;
 }
 
-static void put_row(const job *j, const char *figure, uint64_t gas, uint64_t median_ns) {
+static void put_row(const job *j, const char *figure, uint32_t backend, uint64_t gas,
+                    uint64_t median_ns) {
     char name[64];
-    int is_cuda = hd_pipeline_backend(j->p) == HD_BACKEND_CUDA;
     snprintf(name, sizeof(name), "%s %s", kind_names[j->kind], figure);
     hd_bench_row row = {.workload = "pipeline",
                         .name = name,
-                        .backend = hd_pipeline_backend(j->p),
-                        .threads = is_cuda ? 0 : j->threads,
+                        .backend = backend,
+                        .threads = backend == HD_BACKEND_CUDA ? 0 : j->threads,
                         .tx_cnt = j->tx_cnt,
                         .gas = gas,
                         .median_ns = median_ns};
@@ -313,6 +387,8 @@ static hd_err bench_kind(hd_msg *msg, job *j) {
     uint32_t cnt = (uint32_t)HD_MIN(j->o->repeat_cnt, BLOCK_CNT_MAX - 1);
     uint64_t gas = 0;
     j->nonce = 0;
+    j->alone_cnt = 0;
+    memset(j->alone, 0, sizeof(j->alone));
     hd_err err = make_state(j);
     if (err == HD_OK)
         err = load_state(j);
@@ -325,12 +401,16 @@ static hd_err bench_kind(hd_msg *msg, job *j) {
         }
     }
     for (uint32_t k = 0; err == HD_OK && k < FIGURE_CNT; k++)
-        put_row(j, figure_names[k], gas, hd_bench_median(samples[k], cnt).ns);
+        put_row(j, figure_names[k], hd_pipeline_backend(j->p), gas,
+                hd_bench_median(samples[k], cnt).ns);
     uint64_t ns = 0;
     if (err == HD_OK)
         err = run_row(msg, j, &ns);
     if (err == HD_OK)
-        put_row(j, "blocks in a row", gas, ns);
+        put_row(j, "blocks in a row", hd_pipeline_backend(j->p), gas, ns);
+    if (err == HD_OK && j->alone_cnt)
+        put_row(j, "host alone, no state root", HD_BACKEND_HOST, gas,
+                hd_bench_median(j->alone, j->alone_cnt).ns);
     return err;
 }
 
@@ -363,6 +443,12 @@ static hd_err job_open(hd_msg *msg, job *j) {
     }
     env_make(&j->env);
     memset(j->token.b, 0x70, sizeof(j->token.b));
+    memset(j->other_token.b, 0x71, sizeof(j->other_token.b));
+    memset(j->pool_addr.b, 0x72, sizeof(j->pool_addr.b));
+    hd_exec_options host = {.backend = HD_BACKEND_HOST, .threads = j->threads};
+    err = hd_exec_open(&j->host, &host);
+    if (err != HD_OK)
+        return err;
     j->state = hd_state_new();
     j->behind = hd_state_new();
     j->accounts = malloc(j->account_cnt * sizeof(*j->accounts));
@@ -401,6 +487,7 @@ hd_err hd_bench_pipeline(hd_msg *msg, const hd_bench_options *o, const char *fil
         hd_pipeline_unpin(j.p, j.off);
     }
     hd_pipeline_close(j.p);
+    hd_exec_close(j.host);
     hd_pool_close(j.pool);
     hd_state_free(j.state);
     hd_state_free(j.behind);

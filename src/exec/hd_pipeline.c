@@ -841,8 +841,24 @@ static hd_err enter_behind(hd_pipeline_result *out, hd_pipeline *p) {
     return err;
 }
 
+/* The senders of a block whose transactions were all admitted: the host need not find them again.
+ */
+static hd_err fetch_senders(hd_recover_result **out, hd_pipeline *p) {
+    size_t sz = (size_t)p->pipe.tx_cnt * sizeof(**out);
+    *out = malloc(sz);
+    if (!*out)
+        return HD_ERR_NOMEM;
+    hd_err err = p->e->down(p->ctx, *out, p->pipe.senders, sz);
+    if (err != HD_OK) {
+        free(*out);
+        *out = NULL;
+    }
+    return err;
+}
+
 static hd_err run_behind(hd_pipeline_result *out, hd_pipeline *p, hd_msg *msg,
                          const hd_pipeline_block *block) {
+    hd_recover_result *senders = NULL;
     hd_err err = HD_OK;
     int is_done = 0;
     if (!p->behind.is_lost && block->tx_cnt) {
@@ -856,15 +872,18 @@ static hd_err run_behind(hd_pipeline_result *out, hd_pipeline *p, hd_msg *msg,
             err = finish_behind(out, p, block->env.number);
             is_done = err == HD_OK;
         }
+        if (err == HD_OK && !is_done && !(p->counters.why & HD_PIPE_ADMISSION))
+            err = fetch_senders(&senders, p);
         if (err == HD_ERR_DEVICE || err == HD_ERR_NOMEM || err == HD_ERR_LIMIT)
             hd_pipe_lose_device(p);
         else if (err != HD_OK)
             return err;
     }
-    if (is_done)
+    if (is_done && err == HD_OK)
         return enter_behind(out, p);
     hd_pipeline_result again;
-    err = hd_pipe_run_behind(&again, p, msg, block);
+    err = hd_pipe_run_behind(&again, p, msg, block, senders);
+    free(senders);
     again.store_ns = out->store_ns;
     again.supply_cnt = out->supply_cnt;
     *out = again;

@@ -387,7 +387,7 @@ void hd_pipe_lose_device(hd_pipeline *p) {
 }
 
 hd_err hd_pipe_run_behind(hd_pipeline_result *out, hd_pipeline *p, hd_msg *msg,
-                          const hd_pipeline_block *b) {
+                          const hd_pipeline_block *b, const hd_recover_result *senders) {
     hd_pipe_behind *d = &p->behind;
     hd_exec_options options = {.backend = HD_BACKEND_HOST, .threads = p->threads};
     memset(out, 0, sizeof(*out));
@@ -397,7 +397,7 @@ hd_err hd_pipe_run_behind(hd_pipeline_result *out, hd_pipeline *p, hd_msg *msg,
         TRY(hd_exec_open(&d->exec, &options));
     hd_undo_clear(&d->undo);
     hd_undo_attach(d->s, &d->undo);
-    hd_err err = hd_pipeline_serial_on(out, d->exec, d->s, msg, b);
+    hd_err err = hd_pipeline_serial_on(out, d->exec, d->s, msg, b, senders);
     hd_undo_attach(d->s, NULL);
     out->flags |= HD_PIPELINE_ON_HOST;
     if (err != HD_OK || out->refused_idx < b->tx_cnt)

@@ -193,9 +193,10 @@ hd_err hd_pipe_diff_end(hd_pipeline *p, uint64_t number);
 /* They enter: now, with the root from the host's tries, or by the thread. */
 hd_err hd_pipe_diff_enter(hd_hash *root, hd_pipeline *p);
 hd_err hd_pipe_diff_hand_over(hd_pipeline *p);
-/* The block on the state behind, and what it changed to the backend. */
+/* The block on the state behind, and what it changed to the backend. senders: as the backend found
+   them, or NULL. */
 hd_err hd_pipe_run_behind(hd_pipeline_result *out, hd_pipeline *p, hd_msg *msg,
-                          const hd_pipeline_block *b);
+                          const hd_pipeline_block *b, const hd_recover_result *senders);
 /* What a failed device means. */
 void hd_pipe_lose_device(hd_pipeline *p);
 /* No state behind any more; differences on their way enter before. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hd_clock.h"
 #include "evm/hd_tx_recover.h"
 #include "exec/hd_exec_ordered.h"
 #include "state/hd_receipt_root.h"
@@ -114,7 +115,8 @@ static hd_err execute(hd_pipeline_result *out, gathered *g, hd_exec *x, hd_state
 }
 
 hd_err hd_pipeline_serial_on(hd_pipeline_result *out, hd_exec *x, hd_state *s, hd_msg *msg,
-                             const hd_pipeline_block *b) {
+                             const hd_pipeline_block *b, const hd_recover_result *senders) {
+    uint64_t begin_ns = hd_clock_ns(), recovered_ns;
     hd_buf data;
     gathered g = {.out = out, .bodies = malloc(((size_t)b->tx_cnt + 1) * sizeof(*g.bodies))};
     hd_tx *txs = malloc(((size_t)b->tx_cnt + 1) * sizeof(*txs));
@@ -128,10 +130,15 @@ hd_err hd_pipeline_serial_on(hd_pipeline_result *out, hd_exec *x, hd_state *s, h
     out->refused_idx = b->tx_cnt;
     if (err == HD_OK)
         err = decode_all(out, txs, envelopes, &data, msg, b);
-    if (err == HD_OK && out->refused_status == HD_TX_SUCCESS)
+    for (uint32_t i = 0; senders && err == HD_OK && i < b->tx_cnt; i++)
+        txs[i].sender = senders[i].address;
+    if (!senders && err == HD_OK && out->refused_status == HD_TX_SUCCESS)
         err = recover_all(out, txs, envelopes, msg, b, hd_exec_pool(x));
+    recovered_ns = hd_clock_ns();
     if (err == HD_OK && out->refused_status == HD_TX_SUCCESS)
         err = execute(out, &g, x, s, msg, &data, b);
+    out->recover_ns = recovered_ns - begin_ns;
+    out->execute_ns = hd_clock_ns() - recovered_ns;
     hd_buf_free(&data);
     hd_buf_free(&g.logs);
     hd_buf_free(&g.bytes);
@@ -147,7 +154,7 @@ hd_err hd_pipeline_serial(hd_pipeline_result *out, hd_state *s, hd_msg *msg,
     hd_exec *x = NULL;
     hd_err err = hd_exec_open(&x, &options);
     if (err == HD_OK)
-        err = hd_pipeline_serial_on(out, x, s, msg, b);
+        err = hd_pipeline_serial_on(out, x, s, msg, b, NULL);
     if (err == HD_OK && out->refused_status == HD_TX_SUCCESS)
         err = hd_state_root(&out->state_root, s);
     hd_exec_close(x);
