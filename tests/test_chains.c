@@ -1,79 +1,6 @@
 /* test_chains.c - what does not hold after a round runs in chains beside each other, and ends as
    serial execution does. */
-#include "hd_test.h"
-
-#include "exec/hd_exec_ordered.h"
-#include "random_blocks.h"
-
-#define RICH_CNT 64u
-
-static random_block the_block;
-static uint64_t nonces[RICH_CNT];
-
-static hd_u256 word(uint64_t x) { return hd_u256_from_u64(x); }
-
-/* The contracts of random_blocks.h without storage, and the rich accounts. */
-static random_block *begin(uint32_t fork) {
-    static evm_asm code;
-    random_block *b = &the_block;
-    assert_int_equal(random_block_reset(b), HD_OK);
-    memset(nonces, 0, sizeof nonces);
-    b->fork = b->r.fork = fork;
-    b->tx_cnt = 0;
-    b->env_cnt = 1;
-    b->known_number = 0;
-    hd_env *e = &b->envs[0];
-    memset(e, 0, sizeof *e);
-    e->fork = fork;
-    e->number = 1000;
-    e->timestamp = 1700000000;
-    e->gas_limit = 1000000000;
-    e->chain_id = 1;
-    e->coinbase = block_coinbase();
-    e->base_fee = word(fork >= HD_FORK_LONDON ? 7 : 0);
-    e->blob_base_fee = word(fork >= HD_FORK_CANCUN);
-    e->blob_cnt_max = 6;
-    for (uint32_t i = 0; i < RICH_CNT; i++) {
-        hd_address a = block_account(i);
-        assert_int_equal(hd_state_set(b->first, &a, 0, hd_u256_shl_bits(word(1), 70), NULL, 0),
-                         HD_OK);
-    }
-    for (uint32_t i = 0; i < BLOCK_CONTRACT_CNT; i++) {
-        hd_address a = block_contract(i);
-        block_code(&code, i);
-        assert_int_equal(hd_state_set(b->first, &a, 1, word(0), code.b, code.sz), HD_OK);
-    }
-    return b;
-}
-
-static hd_tx *add(uint32_t from, hd_address to, uint64_t value) {
-    random_block *b = &the_block;
-    assert_true(b->tx_cnt < BLOCK_TX_MAX);
-    hd_tx *tx = &b->txs[b->tx_cnt++];
-    memset(tx, 0, sizeof *tx);
-    tx->sender = block_account(from);
-    tx->nonce = nonces[from]++;
-    tx->to = to;
-    tx->value_wei = word(value);
-    tx->gas_limit = 700000;
-    tx->gas_price = tx->priority_fee = word(10);
-    return tx;
-}
-
-static hd_tx *call(uint32_t from, hd_address to, uint64_t w0, uint64_t w1, hd_u256 w2) {
-    uint8_t bytes[96];
-    hd_u256_store_be(bytes, word(w0));
-    hd_u256_store_be(bytes + 32, word(w1));
-    hd_u256_store_be(bytes + 64, w2);
-    hd_tx *tx = add(from, to, 0);
-    tx->data_off = block_put(&the_block, bytes, sizeof bytes);
-    tx->data_sz = sizeof bytes;
-    return tx;
-}
-
-static hd_tx *ask(uint32_t from, uint32_t contract, uint64_t w0, uint64_t w1, hd_u256 w2) {
-    return call(from, block_contract(contract), w0, w1, w2);
-}
+#include "rule_blocks.h"
 
 /* At block_pointer: k = slots[w0]; slots[k] = 3 * slots[k] + w1; slots[w0] = w2 unless that is
    zero. So whom a transaction meets is known when it runs. */
@@ -107,7 +34,7 @@ static void set_pointer(uint64_t slot, uint64_t value) {
 }
 
 /* Runs the block in many ways; the statistics of the last, on five threads, are given. */
-static hd_ordered_stats expect_serial(void) {
+static hd_ordered_stats ends_as_serial(void) {
     static const block_way ways[] = {
         {HD_BACKEND_HOST, 1, 0, HD_ORDERED_NEVER_SERIAL, 0},
         {HD_BACKEND_HOST, 2, 0, HD_ORDERED_NEVER_SERIAL, 0},
@@ -152,19 +79,15 @@ static hd_ordered_stats expect_serial(void) {
     return stats;
 }
 
-static uint64_t slot_of(hd_address a, uint64_t key) {
-    return hd_state_get_slot(the_block.last, &a, word(key)).w[0];
-}
-
 /* ---- */
 
 static void chains_that_do_not_meet_run_beside_each_other(void **state) {
     (void)state;
     begin(HD_FORK_OSAKA);
     for (uint32_t i = 0; i < 160; i++)
-        ask(i % 61, BLOCK_COUNTER, i % 8, 0, word(0));
-    hd_ordered_stats stats = expect_serial();
-    assert_int_equal(slot_of(block_contract(BLOCK_COUNTER), 3), 20);
+        ask(i % 61, BLOCK_COUNTER, word(i % 8), 0, word(0));
+    hd_ordered_stats stats = ends_as_serial();
+    assert_int_equal(slot_of(BLOCK_COUNTER, word(3)), 20);
     assert_int_equal(stats.lane_chain_cnt, 8);
     /* The head of each held, and what came next once loads were followed. */
     assert_int_equal(stats.chain_cnt, 18);
@@ -176,8 +99,8 @@ static void one_sender_in_many_chains_does_not_join_them(void **state) {
     (void)state;
     begin(HD_FORK_OSAKA);
     for (uint32_t i = 0; i < 160; i++)
-        ask(0, BLOCK_COUNTER, i % 8, 0, word(0));
-    hd_ordered_stats stats = expect_serial();
+        ask(0, BLOCK_COUNTER, word(i % 8), 0, word(0));
+    hd_ordered_stats stats = ends_as_serial();
     assert_int_equal(stats.lane_chain_cnt, 8);
     assert_int_equal(stats.round_cnt, 3);
 }
@@ -186,9 +109,9 @@ static void a_single_chain_is_finished_in_order(void **state) {
     (void)state;
     begin(HD_FORK_OSAKA);
     for (uint32_t i = 0; i < 150; i++)
-        ask(i % 61, BLOCK_COUNTER, 0, 0, word(0));
-    hd_ordered_stats stats = expect_serial();
-    assert_int_equal(slot_of(block_contract(BLOCK_COUNTER), 0), 150);
+        ask(i % 61, BLOCK_COUNTER, word(0), 0, word(0));
+    hd_ordered_stats stats = ends_as_serial();
+    assert_int_equal(slot_of(BLOCK_COUNTER, word(0)), 150);
     assert_int_equal(stats.lane_chain_cnt, 0);
     assert_int_equal(stats.rerun_cnt, 149 + 148); /* a round that follows loads, then in order */
 }
@@ -201,11 +124,14 @@ static void chains_that_meet_when_they_run_again_see_each_other(void **state) {
     for (uint32_t i = 0; i < 4; i++)
         set_pointer(100 + i, 1 + i);
     for (uint32_t i = 0; i < 160; i++)
-        call(i % 61, block_pointer(), 100 + i % 4, i + 1, word(i == 62 ? 1 : i == 102 ? 2 : 0));
-    hd_ordered_stats stats = expect_serial();
+        call(i % 61, block_pointer(), word(100 + i % 4), word(i + 1),
+             word(i == 62    ? 1
+                  : i == 102 ? 2
+                             : 0));
+    hd_ordered_stats stats = ends_as_serial();
     /* Three of the four have met by the time that chains are looked for. */
     assert_true(stats.lane_chain_cnt >= 2);
-    assert_int_equal(slot_of(block_pointer(), 102), 2);
+    assert_int_equal(slot_after(block_pointer(), word(102)), 2);
 }
 
 /* The second transaction was misled: it writes slot 60 only when it runs again, after the reader of
@@ -213,17 +139,17 @@ static void chains_that_meet_when_they_run_again_see_each_other(void **state) {
 static void a_head_that_stops_holding_runs_again(void **state) {
     (void)state;
     begin(HD_FORK_OSAKA);
-    ask(0, BLOCK_BRANCH, 50, 60, word(0));
-    ask(1, BLOCK_BRANCH, 50, 60, word(0));
+    ask(0, BLOCK_BRANCH, word(50), 60, word(0));
+    ask(1, BLOCK_BRANCH, word(50), 60, word(0));
     for (uint32_t i = 0; i < 40; i++) {
-        ask(2 + i % 50, BLOCK_BRANCH, 60, 61 + i, word(0));
-        ask(3 + i % 50, BLOCK_COUNTER, 1, 0, word(0));
-        ask(4 + i % 50, BLOCK_COUNTER, 2, 0, word(0));
+        ask(2 + i % 50, BLOCK_BRANCH, word(60), 61 + i, word(0));
+        ask(3 + i % 50, BLOCK_COUNTER, word(1), 0, word(0));
+        ask(4 + i % 50, BLOCK_COUNTER, word(2), 0, word(0));
     }
-    hd_ordered_stats stats = expect_serial();
+    hd_ordered_stats stats = ends_as_serial();
     assert_true(stats.lane_chain_cnt >= 3);
-    assert_int_equal(slot_of(block_contract(BLOCK_BRANCH), 50), 0);
-    assert_int_equal(slot_of(block_contract(BLOCK_BRANCH), 61), 1);
+    assert_int_equal(slot_of(BLOCK_BRANCH, word(50)), 0);
+    assert_int_equal(slot_of(BLOCK_BRANCH, word(61)), 1);
 }
 
 static void contracts_come_and_go_inside_a_chain(void **state) {
@@ -235,13 +161,13 @@ static void contracts_come_and_go_inside_a_chain(void **state) {
         for (uint32_t i = 0; i < 40; i++) {
             /* The child destroys itself in favour of somebody every third time. */
             hd_u256 heir = i % 3 == 2 ? addr_word(block_account(5 + i % 7)) : word(0);
-            ask(i % 13, forks[f] < HD_FORK_CONSTANTINOPLE ? BLOCK_CREATE : BLOCK_CREATE2, i % 2, 0,
-                heir);
-            ask(13 + i % 17, BLOCK_CREATE2, 2 + i % 2, 0, heir);
-            ask(30 + i % 7, BLOCK_COUNTER, i % 3, 0, word(0));
-            ask(40 + i % 11, BLOCK_SEND, 0x99990000u + i % 3, i % 2, word(i % 5));
+            ask(i % 13, forks[f] < HD_FORK_CONSTANTINOPLE ? BLOCK_CREATE : BLOCK_CREATE2,
+                word(i % 2), 0, heir);
+            ask(13 + i % 17, BLOCK_CREATE2, word(2 + i % 2), 0, heir);
+            ask(30 + i % 7, BLOCK_COUNTER, word(i % 3), 0, word(0));
+            ask(40 + i % 11, BLOCK_SEND, word(0x99990000u + i % 3), i % 2, word(i % 5));
         }
-        expect_serial();
+        ends_as_serial();
     }
 }
 
@@ -252,11 +178,11 @@ static void the_blocks_gas_ends_inside_a_chain(void **state) {
         b->envs[0].gas_limit = 700000 + 2500000 + cut * 10007;
         for (uint32_t i = 0; i < 120; i++) {
             /* Those with little gas still fit where others do not. */
-            ask(i % 61, BLOCK_COUNTER, i % 4, 0, word(0))->gas_limit = i % 5 ? 700000 : 60000;
+            ask(i % 61, BLOCK_COUNTER, word(i % 4), 0, word(0))->gas_limit = i % 5 ? 700000 : 60000;
         }
-        expect_serial();
-        assert_true(slot_of(block_contract(BLOCK_COUNTER), 0) < 30);
-        assert_true(slot_of(block_contract(BLOCK_COUNTER), 0) > 5);
+        ends_as_serial();
+        assert_true(slot_of(BLOCK_COUNTER, word(0)) < 30);
+        assert_true(slot_of(BLOCK_COUNTER, word(0)) > 5);
     }
 }
 
@@ -265,14 +191,15 @@ static void balances_that_others_add_to_are_seen_inside_chains(void **state) {
     (void)state;
     begin(HD_FORK_OSAKA);
     for (uint32_t i = 0; i < 40; i++) {
-        add(i % 13, block_contract(BLOCK_TRY), 7); /* data is none: it fails or notes something */
-        ask(13 + i % 17, BLOCK_READER, 0xb000 + BLOCK_SEND, 0, word(0));
-        ask(30 + i % 7, BLOCK_SEND, 0xb000 + BLOCK_READER, i, word(i % 3));
-        ask(40 + i % 11, BLOCK_COUNTER, i % 3, 0, word(0));
+        add(i % 13, block_contract(BLOCK_TRY), 7,
+            700000); /* data is none: it fails or notes something */
+        ask(13 + i % 17, BLOCK_READER, word(0xb000 + BLOCK_SEND), 0, word(0));
+        ask(30 + i % 7, BLOCK_SEND, word(0xb000 + BLOCK_READER), i, word(i % 3));
+        ask(40 + i % 11, BLOCK_COUNTER, word(i % 3), 0, word(0));
         if (i % 4 == 0)
-            add(55 + i % 6, block_contract(BLOCK_SEND), 1000);
+            add(55 + i % 6, block_contract(BLOCK_SEND), 1000, 700000);
     }
-    expect_serial();
+    ends_as_serial();
 }
 
 /* Fees are sums unless somebody looks: then chains must not hide them. */
@@ -280,12 +207,12 @@ static void a_coinbase_that_chains_look_at_is_paid_in_order(void **state) {
     (void)state;
     begin(HD_FORK_SHANGHAI);
     for (uint32_t i = 0; i < 40; i++) {
-        ask(i % 13, BLOCK_READER, 0xc01bc01b, 1, word(0));
-        ask(13 + i % 17, BLOCK_COUNTER, i % 2, 0, word(0));
-        ask(30 + i % 7, BLOCK_COUNTER, 2 + i % 2, 0, word(0));
-        add(40 + i % 11, block_coinbase(), 3);
+        ask(i % 13, BLOCK_READER, word(0xc01bc01b), 1, word(0));
+        ask(13 + i % 17, BLOCK_COUNTER, word(i % 2), 0, word(0));
+        ask(30 + i % 7, BLOCK_COUNTER, word(2 + i % 2), 0, word(0));
+        add(40 + i % 11, block_coinbase(), 3, 700000);
     }
-    expect_serial();
+    ends_as_serial();
 }
 
 int main(int argc, char **argv) {
