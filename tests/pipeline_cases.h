@@ -352,4 +352,32 @@ static void blocks_prepared_in_any_way_end_as_serial_ones(void **state) {
     world_close(&w);
 }
 
+/* The next block is prepared before each runs, the first never: from the second on none is admitted
+   twice. */
+static void a_row_that_was_not_begun_with_is_prepared_all_the_same(void **state) {
+    static world w;
+    static kept_block kept[5];
+    hd_pipeline_options options = {.backend = PIPELINE_BACKEND, .threads = 2};
+    hd_pipeline *p = pipeline_open(&options);
+    hd_hash root;
+    (void)state;
+    world_open(&w, 78, HD_FORK_CANCUN);
+    assert_int_equal(hd_pipeline_load(&root, p, w.state), HD_OK);
+    for (uint32_t i = 0; i < 5; i++)
+        keep_block(&kept[i], &w, 40);
+    for (uint32_t i = 0; i < 5; i++) {
+        hd_pipeline_result a, b;
+        hd_msg msg = {""};
+        if (i < 4)
+            assert_int_equal(hd_pipeline_prepare(p, &kept[i + 1].block), HD_OK);
+        assert_int_equal(hd_pipeline_run(&a, p, &msg, &kept[i].block), HD_OK);
+        assert_int_equal(hd_pipeline_serial(&b, w.state, &msg, &kept[i].block, 1), HD_OK);
+        expect_same(&a, &b);
+        if (!(a.flags & HD_PIPELINE_ON_HOST))
+            assert_int_equal(a.admit_ns == 0, i > 0);
+    }
+    hd_pipeline_close(p);
+    world_close(&w);
+}
+
 #endif

@@ -33,6 +33,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(lists_and_blobs_are_the_devices_own),
     cmocka_unit_test(tables_grow_from_block_to_block),
     cmocka_unit_test(blocks_prepared_in_any_way_end_as_serial_ones),
+    cmocka_unit_test(a_row_that_was_not_begun_with_is_prepared_all_the_same),
     cmocka_unit_test(a_pipeline_without_a_gpu_or_a_state_says_so),
 };
 

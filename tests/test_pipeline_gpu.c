@@ -15,6 +15,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(lists_and_blobs_are_the_devices_own),
     cmocka_unit_test(tables_grow_from_block_to_block),
     cmocka_unit_test(blocks_prepared_in_any_way_end_as_serial_ones),
+    cmocka_unit_test(a_row_that_was_not_begun_with_is_prepared_all_the_same),
     cmocka_unit_test(the_state_behind_equals_the_serial_one),
     cmocka_unit_test(a_working_set_that_loses_everything_after_each_block_gives_the_same),
     cmocka_unit_test(a_working_set_that_evicts_what_is_old_gives_the_same),

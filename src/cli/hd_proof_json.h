@@ -5,7 +5,7 @@
 #include "base/hd_json.h"
 #include "state/hd_proof.h"
 
-#define HD_PROOF_FILE_SZ_MAX (64ull << 20)
+#define HD_PROOF_FILE_SZ_MAX (8ull << 20) /* parsed, up to 256 times as much */
 #define HD_PROOF_JSON_DEPTH_MAX 16u
 #define HD_PROOF_SLOTS_MAX 65536u /* storage proofs of one account */
 

@@ -215,5 +215,6 @@ void hd_trace_to_file(void *ctx, const hd_trace_step *step) {
     else if (t->flags & HD_TRACE_FRAMES || (frame->is_end && frame->depth == 0))
         hd_trace_json_frame(&t->line, frame, t->flags);
     t->err = t->err != HD_OK ? t->err : t->line.err;
-    fwrite(t->line.data, 1, t->line.sz, t->file);
+    if (t->line.sz)
+        fwrite(t->line.data, 1, t->line.sz, t->file);
 }

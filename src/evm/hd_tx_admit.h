@@ -318,7 +318,7 @@ HD_NOINL uint32_t hd_admit_decode(hd_tx *tx, hd_tx_signed *g, const uint8_t **fi
         tx->priority_fee = tx->gas_price;
     tx->gas_limit = hd_admit_number(&rd, 8).w[0];
     const uint8_t *to = hd_admit_string(&rd, &n);
-    if (n == 0)
+    if (n == 0 && tx->type != HD_TX_BLOB) /* EIP-4844: these create nothing */
         tx->flags = HD_TX_CREATE;
     else if (n == 20)
         hd_copy(tx->to.b, to, 20);

@@ -305,6 +305,11 @@ static void overlay_reset(overlay *o, const hd_versions *versions) {
         memset(o->slot_table, 0, o->slot_cap * sizeof *o->slot_table);
     o->part.account_cnt = o->part.account_version_cnt = 0;
     o->part.slot_cnt = o->part.slot_version_cnt = 0;
+    /* A growth that failed half way may have moved them. */
+    o->part.accounts = o->accounts;
+    o->part.account_versions = o->account_versions;
+    o->part.slots = o->slots;
+    o->part.slot_versions = o->slot_versions;
     o->view = *versions;
     o->view.parts = &o->part;
     o->view.part_bits = 0;

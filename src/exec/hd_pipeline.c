@@ -871,8 +871,13 @@ static hd_err run_behind(hd_pipeline_result *out, hd_pipeline *p, hd_msg *msg,
                 return err;
             err = finish_behind(out, p, block->env.number);
             is_done = err == HD_OK;
+            if (!is_done) { /* its tables may hold the block, which the state behind does not */
+                hd_pipe_lose_device(p);
+                err = HD_OK;
+            }
         }
-        if (err == HD_OK && !is_done && !(p->counters.why & HD_PIPE_ADMISSION))
+        if (err == HD_OK && !is_done && !p->behind.is_lost &&
+            !(p->counters.why & HD_PIPE_ADMISSION))
             err = fetch_senders(&senders, p);
         if (err == HD_ERR_DEVICE || err == HD_ERR_NOMEM || err == HD_ERR_LIMIT)
             hd_pipe_lose_device(p);

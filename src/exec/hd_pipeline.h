@@ -138,11 +138,12 @@ typedef struct {
 
 /* hd_pipeline_prepare begins the admission of a block (upload, decoding, hashes, senders), which
    goes on while the blocks before it run: call it for block n + 1, then hd_pipeline_run for block
-   n. At most two blocks are on their way; a third is not begun, which changes no result. Blocks are
-   then run in the order in which they were prepared; the first that is not the prepared one (same
-   pointers, same environment) makes what was prepared void. raw and off must stay as they are until
-   the block has run or the pipeline is closed. HD_ERR_LIMIT as of hd_pipeline_run; what else
-   fails does so again when the block runs, and is told there. */
+   n. At most two blocks are on their way; a third is not begun, which changes no result. A block
+   that runs is the prepared one where pointers, count and environment are the same. What was
+   prepared and is passed over is void, as is what waits while two are on their way and a third
+   runs. raw and off must stay as they are until the block has run, or another has run in its
+   place. HD_ERR_LIMIT as of hd_pipeline_run; what else fails does so again when the block runs, and
+   is told there. */
 hd_err hd_pipeline_prepare(hd_pipeline *p, const hd_pipeline_block *block);
 
 /* hd_pipeline_run runs a block against the resident state. A block with a transaction that is not

@@ -504,7 +504,13 @@ hd_err hd_pipeline_changed(hd_hash *root, hd_pipeline *p, hd_undo *changes) {
     if (!p->behind.s)
         return HD_ERR_ABSENT;
     TRY(hd_pipe_behind_wait(p));
-    return follow(root, p, changes);
+    hd_err err = follow(root, p, changes);
+    if (err != HD_OK) { /* what is resident, and the tries, may not have followed */
+        hd_pipe_lose_device(p);
+        hd_state_trie_close(p->behind.trie);
+        p->behind.trie = NULL;
+    }
+    return err;
 }
 
 hd_err hd_pipeline_reload(hd_hash *root, hd_pipeline *p) {

@@ -122,16 +122,37 @@ void hd_pipe_intake_close(hd_pipeline *p) {
     memset(p->in, 0, sizeof(p->in));
 }
 
+/* Where the block was prepared, or may be admitted now; that place's turn it is then. A prepared
+   block that is passed over is void; one that waits for its turn stays. */
+static hd_pipe_intake *choose(int *is_prepared, hd_pipeline *p, const hd_pipeline_block *b) {
+    hd_pipe_intake *in = &p->in[p->in_idx], *other = &p->in[1 - p->in_idx];
+    *is_prepared = 1;
+    if (in->is_begun && is_same_block(&in->block, b))
+        return in;
+    if (other->is_begun && is_same_block(&other->block, b)) {
+        in->is_begun = 0;
+        p->in_idx = 1 - p->in_idx;
+        return other;
+    }
+    *is_prepared = 0;
+    if (in->is_begun && !other->is_begun) {
+        p->in_idx = 1 - p->in_idx;
+        return other;
+    }
+    if (in->is_begun)
+        other->is_begun = 0;
+    return in;
+}
+
 /* The admission of the block that runs now: what was prepared, else from the start. */
 hd_err hd_pipe_admitted(hd_pipeline_result *out, hd_pipeline *p, const hd_pipeline_block *b) {
     uint64_t ns = hd_clock_ns(), now;
-    hd_pipe_intake *in = &p->in[p->in_idx];
-    int is_prepared = in->is_begun && is_same_block(&in->block, b);
+    int is_prepared;
+    hd_pipe_intake *in = choose(&is_prepared, p, b);
     p->e->select_stream(p->ctx, HD_PIPE_STREAM_INTAKE);
     hd_err err = HD_OK;
     in->is_begun = 0;
     if (!is_prepared) {
-        p->in[1 - p->in_idx].is_begun = 0; /* it was to follow another block */
         err = in_upload(p, in, b);
         if (err == HD_OK)
             err = p->e->wait(p->ctx);

@@ -350,6 +350,7 @@ hd_err hd_pipe_set_end(hd_pipeline *p, hd_pipeline_result *out) {
     uint64_t max = p->behind.options.resident_max;
     uint64_t before = (uint64_t)p->counters.account_cnt + p->counters.slot_cnt;
     TRY(hd_pipe_phase(p, HD_PIPE_USED, p->pipe.tx_cnt));
+    TRY(p->e->wait(p->ctx)); /* it reads the environment, whose place the next block may take */
     if (set_sz(p) <= max)
         return HD_OK;
     memset(p->counters.account_ages, 0, sizeof(p->counters.account_ages));
@@ -371,7 +372,10 @@ hd_err hd_pipe_set_end(hd_pipeline *p, hd_pipeline_result *out) {
             break;
         }
     }
-    TRY(evict(p, &k));
-    out->evict_cnt = before - ((uint64_t)p->counters.account_cnt + p->counters.slot_cnt);
-    return HD_OK;
+    hd_err err = evict(p, &k);
+    if (err == HD_ERR_NOMEM || err == HD_ERR_LIMIT) /* no room for new tables beside the old */
+        err = hd_pipe_set_reset(p);
+    if (err == HD_OK)
+        out->evict_cnt = before - ((uint64_t)p->counters.account_cnt + p->counters.slot_cnt);
+    return err;
 }
