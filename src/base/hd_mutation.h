@@ -39,7 +39,7 @@
 #define HD_MUTATION_SAW_EMPTY 21    /* exec/hd_binding_plain.c: emptiness */
 #define HD_MUTATION_SAW_PRESENT 22  /* exec/hd_binding_plain.c: existence (before EIP-158) */
 #define HD_MUTATION_SAW_ENOUGH 23   /* exec/hd_binding_plain.c: that a balance sufficed, or not */
-#define HD_MUTATION_WRAP 24 /* exec/hd_binding_plain.c: that bounds are void where sums wrap */
+#define HD_MUTATION_WRAP 24 /* exec/hd_binding_tagged.c: that bounds are void where sums wrap */
 
 /* What tagged runs do not note of slots, and what is not compared. */
 #define HD_MUTATION_TAG_LO 25       /* exec/hd_version_index.c: that a slot held enough */
