@@ -47,10 +47,13 @@ static hd_err write_parts(void *ctx, size_t begin, size_t end, uint32_t worker_i
             item *x = &j->items[i];
             uint32_t addr[5];
             addr_of(addr, x->account);
+            uint32_t ref = hd_state_bulk_find(j->b, addr);
+            hd_state_bulk_ahead_account(j->b, ref);
+            hd_state_bulk_ahead_slot(j->b, (uint32_t)p, addr, x->key);
             x->is_refused =
                 j->is_slots
                     ? !hd_state_bulk_slot(j->b, (uint32_t)p, addr, x->key, x->value)
-                    : !hd_state_bulk_account(j->b, (uint32_t)p, addr, x->nonce, x->value, 0);
+                    : !hd_state_bulk_account(j->b, (uint32_t)p, addr, ref, x->nonce, x->value, 0);
         }
     return HD_OK;
 }

@@ -12,23 +12,23 @@
 #endif
 
 /* What is not compared when reads are validated. */
-#define HD_MUTATION_ALL 1      /* exec/hd_version_index.c: anything at all */
-#define HD_MUTATION_CODE 2     /* exec/hd_version_index.c: an account's code */
-#define HD_MUTATION_NONCE 3    /* exec/hd_version_index.c: nonces */
-#define HD_MUTATION_BALANCE 4  /* exec/hd_version_index.c: exact balances */
-#define HD_MUTATION_AT_LEAST 5 /* exec/hd_version_index.c: that a balance sufficed */
-#define HD_MUTATION_BELOW 6    /* exec/hd_version_index.c: that a balance did not suffice */
-#define HD_MUTATION_EXISTS 7   /* exec/hd_version_index.c: existence (before EIP-158) */
-#define HD_MUTATION_STORAGE 8  /* exec/hd_version_index.c: that there is storage (EIP-7610) */
-#define HD_MUTATION_SLOT 9     /* exec/hd_version_index.c: slots */
-#define HD_MUTATION_ASSUMED 10 /* exec/hd_version_index.c: a sender that was assumed */
-#define HD_MUTATION_LATE 11    /* exec/hd_version_index.c: the world, of what ran again */
+#define HD_MUTATION_ALL 1      /* exec/hd_version_rules.c: anything at all */
+#define HD_MUTATION_CODE 2     /* exec/hd_version_rules.c: an account's code */
+#define HD_MUTATION_NONCE 3    /* exec/hd_version_rules.c: nonces */
+#define HD_MUTATION_BALANCE 4  /* exec/hd_version_rules.c: exact balances */
+#define HD_MUTATION_AT_LEAST 5 /* exec/hd_version_rules.c: that a balance sufficed */
+#define HD_MUTATION_BELOW 6    /* exec/hd_version_rules.c: that a balance did not suffice */
+#define HD_MUTATION_EXISTS 7   /* exec/hd_version_rules.c: existence (before EIP-158) */
+#define HD_MUTATION_STORAGE 8  /* exec/hd_version_rules.c: that there is storage (EIP-7610) */
+#define HD_MUTATION_SLOT 9     /* exec/hd_version_rules.c: slots */
+#define HD_MUTATION_ASSUMED 10 /* exec/hd_version_rules.c: a sender that was assumed */
+#define HD_MUTATION_LATE 11    /* exec/hd_version_rules.c: the world, of what ran again */
 
 /* What is lost when write sets are folded and committed. */
 #define HD_MUTATION_FEES 12         /* exec/hd_version_index.c: fees that somebody saw */
-#define HD_MUTATION_SUM 13          /* exec/hd_version_index.c: what others added to a balance */
-#define HD_MUTATION_TOUCH 14        /* exec/hd_version_index.c: touched empties go (EIP-158) */
-#define HD_MUTATION_TOUCH_OLD 15    /* exec/hd_version_index.c: touches create (before it) */
+#define HD_MUTATION_SUM 13          /* exec/hd_version_rules.c: what others added to a balance */
+#define HD_MUTATION_TOUCH 14        /* exec/hd_version_rules.c: touched empties go (EIP-158) */
+#define HD_MUTATION_TOUCH_OLD 15    /* exec/hd_version_rules.c: touches create (before it) */
 #define HD_MUTATION_WIPED_COMMIT 16 /* exec/hd_version_index.c: destroyed slots stay gone */
 #define HD_MUTATION_JUMPS 17        /* exec/hd_version_index.c: new code's jump destinations */
 #define HD_MUTATION_OVER 18         /* exec/hd_exec_ordered.c: the block's limits */
@@ -42,8 +42,8 @@
 #define HD_MUTATION_WRAP 24 /* exec/hd_binding_tagged.c: that bounds are void where sums wrap */
 
 /* What tagged runs do not note of slots, and what is not compared. */
-#define HD_MUTATION_TAG_LO 25       /* exec/hd_version_index.c: that a slot held enough */
-#define HD_MUTATION_TAG_HI 26       /* exec/hd_version_index.c: that a slot held little enough */
+#define HD_MUTATION_TAG_LO 25       /* exec/hd_version_rules.c: that a slot held enough */
+#define HD_MUTATION_TAG_HI 26       /* exec/hd_version_rules.c: that a slot held little enough */
 #define HD_MUTATION_TAG_GAS 27      /* exec/hd_binding_tagged.c: what SSTORE's gas rule compares */
 #define HD_MUTATION_TAG_PIN 28      /* exec/hd_binding_tagged.c: what an instruction consumes */
 #define HD_MUTATION_TAG_REVERTED 29 /* exec/hd_binding_tagged.c: whether a slot is a sum again */

@@ -194,25 +194,8 @@ static hd_err kept_reserve(kept *k, size_t tx_cnt) {
 static const hd_world_account *world_account(const hd_world *w, const hd_address *wire) {
     uint32_t addr[5];
     hd_addr_from_wire(addr, wire);
-    uint32_t i = hd_world_account_hash(w->seed, addr) & w->account_mask;
-    for (; w->account_table[i]; i = (i + 1) & w->account_mask) {
-        const hd_world_account *a = &w->accounts[w->account_table[i] - 1];
-        if (memcmp(a->addr, addr, sizeof(addr)) == 0)
-            return a->flags & HD_ACCOUNT_EXISTS ? a : NULL;
-    }
-    return NULL;
-}
-
-static hd_u256 world_slot(const hd_world *w, const hd_world_account *a, hd_u256 key) {
-    uint32_t account_idx = (uint32_t)(a - w->accounts);
-    uint32_t i = hd_world_slot_hash(w->seed, account_idx, key) & w->slot_mask;
-    for (; w->slots[i].account_ref; i = (i + 1) & w->slot_mask) {
-        const hd_world_slot *t = &w->slots[i];
-        if (t->account_ref == account_idx + 1 && t->incarnation == a->incarnation &&
-            memcmp(&t->key, &key, sizeof(key)) == 0)
-            return t->value;
-    }
-    return hd_u256_zero();
+    const hd_world_account *a = hd_world_find(w, addr);
+    return a && a->flags & HD_ACCOUNT_EXISTS ? a : NULL;
 }
 
 static hd_account_now account_now(const ordered *o, const hd_world_account *a) {
@@ -237,8 +220,8 @@ static int holds_now(ordered *o, const hd_tx *tx, const hd_receipt *r) {
     const hd_world_account *found[ACCOUNT_KEEP_MAX];
     const hd_results *chunk = &o->k->chunk;
     hd_account_diff *accounts = chunk->accounts + r->account_off;
-    if (r->status > HD_TX_HALT && r->status < HD_TX_INVALID)
-        return 0; /* it was given up */
+    if (hd_receipt_is_void(r))
+        return 0;
     for (uint32_t i = 0; i < r->account_cnt; i++) {
         const hd_world_account *a = world_account(&o->world, &accounts[i].addr);
         hd_account_now now = account_now(o, a);
@@ -253,7 +236,7 @@ static int holds_now(ordered *o, const hd_tx *tx, const hd_receipt *r) {
                                         ? found[d->account_idx]
                                         : world_account(&o->world, &accounts[d->account_idx].addr);
         if (!hd_slot_holds(chunk, r->slot_off + i,
-                           a ? world_slot(&o->world, a, d->key) : hd_u256_zero()))
+                           a ? hd_world_slot_of(&o->world, a, d->key) : hd_u256_zero()))
             return 0;
     }
     for (uint32_t i = 0; i < r->account_cnt; i++) {
@@ -268,7 +251,7 @@ static int holds_now(ordered *o, const hd_tx *tx, const hd_receipt *r) {
                                         ? found[d->account_idx]
                                         : world_account(&o->world, &accounts[d->account_idx].addr);
         if (d->flags & HD_DIFF_RANGE)
-            hd_slot_settle(d, a ? world_slot(&o->world, a, d->key) : hd_u256_zero());
+            hd_slot_settle(d, a ? hd_world_slot_of(&o->world, a, d->key) : hd_u256_zero());
     }
     return 1;
 }

@@ -41,8 +41,9 @@ static hd_err enter_accounts(void *ctx, size_t begin, size_t end, uint32_t worke
             if (a->code_idx >= f->code_cnt) /* nothing of a device may lead the host astray */
                 return HD_ERR_CORRUPT;
             if (a->flags != HD_ACCOUNT_EXISTS ||
-                !hd_state_bulk_account(x->d->bulk, (uint32_t)i, a->addr, a->nonce, a->balance_wei,
-                                       x->code_from[a->code_idx]))
+                !hd_state_bulk_account(x->d->bulk, (uint32_t)i, a->addr,
+                                       hd_state_bulk_find(x->d->bulk, a->addr), a->nonce,
+                                       a->balance_wei, x->code_from[a->code_idx]))
                 a->flags |= DIFF_REST;
         }
     }

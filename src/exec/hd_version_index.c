@@ -1,5 +1,9 @@
 /* hd_version_index.c - write sets spread by hash over parts, each part's keys and versions built by
-   one worker; reads compared with them; the last versions committed. */
+   one worker; reads compared with them; the last versions committed.
+
+   A chunk is larger than the caches, and looking a key up costs more than all arithmetic. So who
+   looks one up keeps what he finds: a part compares what its writers read as it folds their writes,
+   and remembers where the world has the account for the commit. */
 #include "exec/hd_version_index.h"
 
 #include <stdlib.h>
@@ -20,9 +24,20 @@
 /* One write: of an account (its difference, or the coinbase's fee) or of a slot. */
 typedef struct {
     uint32_t tx;
-    uint32_t idx; /* into results.accounts of the receipt's range, or of its slots; ENTRY_FEE */
+    uint32_t at; /* into results.accounts, or its slots; ENTRY_FEE */
     uint32_t hash;
+    uint32_t may_differ; /* hd_account_may_differ, hd_slot_may_differ */
 } entry;
+
+#define KIND_ACCOUNT 0u
+#define KIND_SLOT 1u
+#define KIND_CNT 2u
+#define KIND_FEE 2u /* counted apart: an account's, if anybody reads coinbases */
+
+/* What is known of an account or slot that a transaction met. */
+#define READ_UNKNOWN 0u /* not written by it: to be looked up */
+#define READ_HOLDS 1u
+#define READ_FAILS 2u
 
 typedef struct {
     void *p;
@@ -32,8 +47,11 @@ typedef struct {
 typedef struct {
     hd_versions_part *view; /* where the index's readers look */
     room account_table, accounts, account_versions, slot_table, slots, slot_versions, key_ids;
+    room account_refs;          /* of each key: the world's account + 1; 0: it has none */
     uint32_t *rest;             /* keys that a bulk did not take, in key_ids' memory */
     uint32_t rest_cnt, sum_cnt; /* sums: slot versions that are */
+    uint32_t has_wiped;         /* a version is of an account that was destroyed */
+    uint32_t reserved;
 } part;
 
 struct hd_version_index {
@@ -42,11 +60,14 @@ struct hd_version_index {
     part parts[PART_CNT];
     hd_versions_part views[PART_CNT];
     const hd_version_input *in;
-    room entries[2];                               /* accounts, slots; by part, then by tx */
-    uint32_t (*counts)[2][PART_CNT];               /* of each chunk; then where each begins */
-    uint32_t first[2][PART_CNT], cnt[2][PART_CNT]; /* entries of each part */
+    room entries[KIND_CNT];                    /* by part, then by tx */
+    room reads[KIND_CNT];                      /* READ_..., of each of the results' entries */
+    uint32_t (*counts)[KIND_CNT + 1][PART_CNT]; /* of each chunk; then where each begins */
+    uint32_t first[KIND_CNT][PART_CNT], cnt[KIND_CNT][PART_CNT]; /* entries of each part */
+    uint32_t all_cnt[KIND_CNT];
     uint32_t chunk_cnt, chunk_tx_cnt;
     uint32_t with_fees;                        /* somebody read a coinbase: fees are versions too */
+    uint32_t has_wiped;                        /* a part has */
     const hd_address *coinbases[COINBASE_MAX]; /* of the input's blocks, each once */
     uint32_t coinbase_cnt;                     /* COINBASE_MAX + 1: they are more */
     uint32_t *found;                           /* of each chunk: invalid ones */
@@ -97,10 +118,13 @@ void hd_version_index_close(hd_version_index *x) {
         free(p->slots.p);
         free(p->slot_versions.p);
         free(p->key_ids.p);
+        free(p->account_refs.p);
     }
     hd_state_bulk_close(x->bulk);
-    free(x->entries[0].p);
-    free(x->entries[1].p);
+    for (uint32_t kind = 0; kind < KIND_CNT; kind++) {
+        free(x->entries[kind].p);
+        free(x->reads[kind].p);
+    }
     free(x->counts);
     free(x->found);
     free(x->codes.p);
@@ -115,71 +139,73 @@ static const hd_hash no_code = {HD_EMPTY_CODE_HASH};
 
 static int has_run(const hd_receipt *r) { return r->status <= HD_TX_HALT; }
 
-/* A touch without any change matters only where it may delete (EIP-158) or create (before it). */
-int hd_account_is_written(const hd_account_diff *d, uint32_t fork) {
-    if (d->flags & (HD_DIFF_DELETED | HD_DIFF_DESTROYED | HD_DIFF_CODE))
-        return 1;
-    if (d->nonce != d->original_nonce || !hd_u256_is_equal(d->balance_wei, d->original_balance_wei))
-        return 1;
-    if (!(d->flags & HD_DIFF_TOUCHED))
-        return 0;
-    if (fork < HD_FORK_SPURIOUS) /* the touch of 0x03 outlives a revert, and creates nothing */
-        return HD_KEEPS(HD_MUTATION_TOUCH_OLD) && (d->flags & HD_DIFF_EXISTS) != 0;
-    return !(d->flags & HD_DIFF_EXISTED) ||
-           (d->nonce == 0 && memcmp(&d->code_hash, &no_code, sizeof(no_code)) == 0);
-}
-
-/* Calls put for every write of transactions [begin, end). */
+/* Calls put for every write of transactions [begin, end); fees are a kind of their own. */
 typedef void put_fn(void *ctx, uint32_t kind, const entry *e);
 
-static void each_write(const hd_version_index *x, uint32_t begin, uint32_t end, put_fn *put,
-                       void *ctx) {
+static inline void each_write(const hd_version_index *x, uint32_t begin, uint32_t end, put_fn *put,
+                              void *ctx) {
     const hd_version_input *in = x->in;
     const hd_results *res = in->results;
+    const hd_env *fee_env = NULL;
+    uint32_t fee_hash = 0, addr[5];
     for (uint32_t t = begin; t < end; t++) {
         const hd_receipt *r = &res->receipts[t];
-        const hd_env *env = &in->envs[in->txs[t].env_idx];
+        const hd_env *env = hd_version_env(in, t);
         if (!has_run(r))
             continue;
         for (uint32_t i = 0; i < r->account_cnt; i++) {
-            const hd_account_diff *d = &res->accounts[r->account_off + i];
-            uint32_t addr[5];
+            uint32_t at = (uint32_t)(r->account_off + i);
+            const hd_account_diff *d = &res->accounts[at];
             if (!hd_account_is_written(d, env->fork))
                 continue;
             hd_addr_from_wire(addr, &d->addr);
-            entry e = {t, i, hd_world_account_hash(x->versions.seed, addr)};
-            put(ctx, 0, &e);
+            entry e = {t, at, hd_world_account_hash(x->versions.seed, addr),
+                       (uint32_t)hd_account_may_differ(in, t, i)};
+            put(ctx, KIND_ACCOUNT, &e);
         }
-        if (x->with_fees && hd_fee_is_written(r)) {
-            uint32_t addr[5];
-            hd_addr_from_wire(addr, &env->coinbase);
-            entry e = {t, ENTRY_FEE, hd_world_account_hash(x->versions.seed, addr)};
-            put(ctx, 0, &e);
+        if (hd_fee_is_written(r)) {
+            if (env != fee_env) {
+                hd_addr_from_wire(addr, &env->coinbase);
+                fee_hash = hd_world_account_hash(x->versions.seed, addr);
+                fee_env = env;
+            }
+            entry e = {t, ENTRY_FEE, fee_hash, 0};
+            put(ctx, KIND_FEE, &e);
         }
         for (uint32_t i = 0; i < r->slot_cnt; i++) {
-            const hd_slot_diff *d = &res->slots[r->slot_off + i];
-            uint32_t addr[5];
+            uint32_t at = (uint32_t)(r->slot_off + i);
+            const hd_slot_diff *d = &res->slots[at];
             if (!(d->flags & HD_DIFF_CHANGED))
                 continue;
             hd_addr_from_wire(addr, &res->accounts[r->account_off + d->account_idx].addr);
-            entry e = {t, i, hd_versions_slot_hash(x->versions.seed, addr, d->key)};
-            put(ctx, 1, &e);
+            entry e = {t, at, hd_versions_slot_hash(x->versions.seed, addr, d->key),
+                       (uint32_t)hd_slot_may_differ(in, t)};
+            put(ctx, KIND_SLOT, &e);
         }
     }
 }
 
-static void put_count(void *ctx, uint32_t kind, const entry *e) {
+static inline void put_count(void *ctx, uint32_t kind, const entry *e) {
     uint32_t(*counts)[PART_CNT] = ctx;
     counts[kind][e->hash & (PART_CNT - 1)]++;
 }
 
 typedef struct {
-    entry *entries[2];
+    entry *entries[KIND_CNT];
+    uint8_t *reads[KIND_CNT];
     uint32_t (*at)[PART_CNT];
+    uint32_t with_fees;
 } placing;
 
-static void put_place(void *ctx, uint32_t kind, const entry *e) {
+static inline void put_place(void *ctx, uint32_t kind, const entry *e) {
     placing *p = ctx;
+    if (kind == KIND_FEE) {
+        if (!p->with_fees)
+            return;
+        kind = KIND_ACCOUNT;
+    } else {
+        p->reads[kind][e->at] = READ_HOLDS; /* until its part says otherwise */
+    }
     p->entries[kind][p->at[kind][e->hash & (PART_CNT - 1)]++] = *e;
 }
 
@@ -238,34 +264,27 @@ static int reads_coinbase(const hd_version_index *x, uint32_t t) {
 #define FOUND_FEES 1u
 #define FOUND_CODES 2u
 
-/* What a range of transactions needs besides its writes. */
-static hd_err find_needs(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
-    hd_version_index *x = ctx;
-    (void)worker_idx;
-    for (size_t c = begin; c < end; c++) {
-        uint32_t first, last;
-        chunk_range(x, c, &first, &last);
-        x->found[c] = 0;
-        if (x->coinbase_cnt > COINBASE_MAX)
-            x->found[c] = FOUND_FEES;
-        for (uint32_t t = first; t < last; t++) {
-            if (!(x->found[c] & FOUND_FEES) && reads_coinbase(x, t))
-                x->found[c] |= FOUND_FEES;
-            if (!(x->found[c] & FOUND_CODES) && has_code(x->in, t))
-                x->found[c] |= FOUND_CODES;
-        }
-    }
-    return HD_OK;
-}
-
+/* How many writes a range of transactions has for each part, and what it needs besides. */
 static hd_err count_writes(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
     hd_version_index *x = ctx;
+    const hd_results *res = x->in->results;
     (void)worker_idx;
     for (size_t c = begin; c < end; c++) {
         uint32_t first, last;
         chunk_range(x, c, &first, &last);
         memset(x->counts[c], 0, sizeof(x->counts[c]));
         each_write(x, first, last, put_count, x->counts[c]);
+        x->found[c] = x->coinbase_cnt > COINBASE_MAX ? FOUND_FEES : 0;
+        for (uint32_t t = first; t < last; t++) {
+            const hd_receipt *r = &res->receipts[t];
+            if (!(x->found[c] & FOUND_FEES) && reads_coinbase(x, t))
+                x->found[c] |= FOUND_FEES;
+            if (!(x->found[c] & FOUND_CODES) && has_code(x->in, t))
+                x->found[c] |= FOUND_CODES;
+            memset((uint8_t *)x->reads[KIND_ACCOUNT].p + r->account_off, READ_UNKNOWN,
+                   r->account_cnt);
+            memset((uint8_t *)x->reads[KIND_SLOT].p + r->slot_off, READ_UNKNOWN, r->slot_cnt);
+        }
     }
     return HD_OK;
 }
@@ -276,7 +295,10 @@ static hd_err place_writes(void *ctx, size_t begin, size_t end, uint32_t worker_
     for (size_t c = begin; c < end; c++) {
         uint32_t first, last;
         chunk_range(x, c, &first, &last);
-        placing p = {{x->entries[0].p, x->entries[1].p}, x->counts[c]};
+        placing p = {{x->entries[0].p, x->entries[1].p},
+                     {x->reads[0].p, x->reads[1].p},
+                     x->counts[c],
+                     x->with_fees};
         each_write(x, first, last, put_place, &p);
     }
     return HD_OK;
@@ -358,21 +380,25 @@ static hd_err publish_codes(hd_version_index *x) {
 
 static inline void ahead(const void *p) { __builtin_prefetch(p); }
 
-/* The results that entry i + AHEAD... of cnt writes. */
+static inline void ahead_of_item(const void *p, size_t sz) {
+    for (size_t i = 0; i < sz; i += 64)
+        ahead((const char *)p + i);
+}
+
+/* The results that entry i + AHEAD_NEAR of cnt writes, and the receipt that a slot's owner is found
+   by. */
 static inline void ahead_of_entry(const hd_version_input *in, uint32_t kind, const entry *entries,
                                   uint32_t i, uint32_t cnt) {
     const hd_results *res = in->results;
-    if (i + AHEAD_FAR < cnt)
+    if (kind == KIND_SLOT && i + AHEAD_FAR < cnt)
         ahead(&res->receipts[entries[i + AHEAD_FAR].tx].account_off);
-    if (i + AHEAD_NEAR >= cnt || entries[i + AHEAD_NEAR].idx == ENTRY_FEE)
+    if (i + AHEAD_NEAR >= cnt || entries[i + AHEAD_NEAR].at == ENTRY_FEE)
         return;
-    const entry *e = &entries[i + AHEAD_NEAR];
-    const hd_receipt *r = &res->receipts[e->tx];
-    const char *p = kind == 0 ? (const char *)&res->accounts[r->account_off + e->idx]
-                              : (const char *)&res->slots[r->slot_off + e->idx];
-    ahead(p);
-    ahead(p + 64);
-    ahead(p + 128);
+    uint32_t at = entries[i + AHEAD_NEAR].at;
+    if (kind == KIND_ACCOUNT)
+        ahead_of_item(&res->accounts[at], sizeof(res->accounts[at]));
+    else
+        ahead_of_item(&res->slots[at], sizeof(res->slots[at]));
 }
 
 static inline void ahead_of_world(const hd_world *w, uint32_t hash) {
@@ -397,112 +423,35 @@ static uint32_t table_cap(uint32_t cnt) {
     return cap;
 }
 
-static const hd_world_account *world_account(const hd_world *w, const uint32_t addr[5]) {
-    uint32_t i = hd_world_account_hash(w->seed, addr) & w->account_mask;
-    for (; w->account_table[i]; i = (i + 1) & w->account_mask) {
-        const hd_world_account *a = &w->accounts[w->account_table[i] - 1];
-        if (memcmp(a->addr, addr, sizeof(a->addr)) == 0)
-            return a;
-    }
-    return NULL;
-}
-
-static hd_u256 world_slot(const hd_world *w, const hd_world_account *a, hd_u256 key) {
-    uint32_t account_idx = (uint32_t)(a - w->accounts);
-    uint32_t i = hd_world_slot_hash(w->seed, account_idx, key) & w->slot_mask;
-    for (; w->slots[i].account_ref; i = (i + 1) & w->slot_mask) {
-        const hd_world_slot *s = &w->slots[i];
-        if (s->account_ref == account_idx + 1 && s->incarnation == a->incarnation &&
-            hd_u256_is_equal(s->key, key))
-            return s->value;
-    }
-    return hd_u256_zero();
-}
-
-hd_u256 hd_world_slot_value(const hd_world *w, const uint32_t addr[5], hd_u256 key) {
-    const hd_world_account *a = world_account(w, addr);
-    return a ? world_slot(w, a, key) : hd_u256_zero();
-}
-
-static void entry_addr(uint32_t addr[5], const hd_version_index *x, uint32_t kind, const entry *e) {
-    const hd_version_input *in = x->in;
-    const hd_receipt *r = &in->results->receipts[e->tx];
-    uint32_t i = kind == 0 ? e->idx : in->results->slots[r->slot_off + e->idx].account_idx;
-    hd_addr_from_wire(addr, e->idx == ENTRY_FEE ? &in->envs[in->txs[e->tx].env_idx].coinbase
-                                                : &in->results->accounts[r->account_off + i].addr);
-}
-
-/* The account as the world has it, as a version before all. */
-hd_account_version hd_account_version_of_world(const hd_world *w, const uint32_t addr[5]) {
-    hd_account_version v;
-    memset(&v, 0, sizeof(v));
-    const hd_world_account *a = world_account(w, addr);
-    if (!a || !(a->flags & HD_ACCOUNT_EXISTS))
-        return v;
-    v.balance_wei = a->balance_wei;
-    v.nonce = a->nonce;
-    v.code_ref = a->code_idx;
-    v.flags = HD_VERSION_EXISTS;
-    if (a->flags & HD_ACCOUNT_HAS_STORAGE)
-        v.flags |= HD_VERSION_HAS_STORAGE;
-    return v;
-}
-
-static void version_delete(hd_account_version *v, uint32_t tx) {
-    v->balance_wei = hd_u256_zero();
-    v->nonce = 0;
-    v->code_ref = 0;
-    v->flags = 0;
-    v->wiped = tx + 1;
-}
-
-/* EIP-158: what was touched and is empty goes; before it, what was touched is there. */
-static void version_touch(hd_account_version *v, uint32_t tx, uint32_t fork) {
-    v->flags |= HD_VERSION_EXISTS;
-    if (HD_KEEPS(HD_MUTATION_TOUCH) && fork >= HD_FORK_SPURIOUS && v->nonce == 0 &&
-        v->code_ref == 0 && hd_u256_is_zero(v->balance_wei))
-        version_delete(v, tx);
-}
 
 /* v becomes the account after the entry's transaction. */
 static void version_fold(hd_account_version *v, const hd_version_index *x, const entry *e) {
     const hd_version_input *in = x->in;
-    const hd_receipt *r = &in->results->receipts[e->tx];
-    uint32_t fork = in->envs[in->txs[e->tx].env_idx].fork;
-    v->tx = e->tx;
-    if (e->idx == ENTRY_FEE) {
-        v->balance_wei = hd_u256_add(v->balance_wei, r->fee_wei);
-        version_touch(v, e->tx, fork);
-        return;
-    }
-    hd_account_version_fold(v, &in->results->accounts[r->account_off + e->idx], e->tx, fork);
+    uint32_t fork = hd_version_env(in, e->tx)->fork;
+    if (e->at == ENTRY_FEE)
+        hd_account_version_pay(v, in->results->receipts[e->tx].fee_wei, e->tx, fork);
+    else
+        hd_account_version_fold(v, &in->results->accounts[e->at], e->tx, fork);
 }
 
-void hd_account_version_fold(hd_account_version *v, const hd_account_diff *d, uint32_t tx,
-                             uint32_t fork) {
-    v->tx = tx;
-    if (d->flags & HD_DIFF_DESTROYED) {
-        version_delete(v, tx);
-        return;
-    }
-    /* A deletion of a touched empty account: the values are those of an empty one. */
-    v->balance_wei =
-        HD_KEEPS(HD_MUTATION_SUM)
-            ? hd_u256_add(v->balance_wei, hd_u256_sub(d->balance_wei, d->original_balance_wei))
-            : d->balance_wei;
-    if (d->nonce != d->original_nonce)
-        v->nonce = d->nonce;
-    if (d->flags & HD_DIFF_CODE)
-        v->code_ref = d->code_sz ? d->reserved : 0;
-    if (d->flags & HD_DIFF_SLOTS)
-        v->flags |= HD_VERSION_HAS_STORAGE | HD_VERSION_STORAGE_UNSURE;
-    if (d->flags & HD_DIFF_TOUCHED)
-        version_touch(v, tx, fork);
-    else
-        v->flags |= HD_VERSION_EXISTS;
+/* Whether the transaction of an entry, not a fee's, would do the same with v before it. */
+static int entry_holds(const hd_version_index *x, const entry *e, const hd_account_version *v) {
+    const hd_results *res = x->in->results;
+    hd_account_now now;
+    hd_account_version_now(&now, v, &x->versions, x->in->world);
+    return hd_read_holds(&res->accounts[e->at], &res->reads[e->at], &now);
 }
+
+/* Where keys begin among the versions; their counts begin anew. */
+#define PLACE_KEYS(keys, key_cnt)                                  \
+    for (uint32_t k_ = 0, at_ = 0; k_ < (key_cnt); k_++) {         \
+        (keys)[k_].first = at_;                                    \
+        at_ += (keys)[k_].cnt;                                     \
+        (keys)[k_].cnt = 0;                                        \
+    }
 
 static hd_err build_accounts(hd_version_index *x, part *p, const entry *entries, uint32_t cnt) {
+    const hd_version_input *in = x->in;
     uint32_t cap = table_cap(cnt), key_cnt = 0;
     hd_err err = room_make(&p->account_table, (size_t)cap * 4);
     if (err == HD_OK)
@@ -510,17 +459,24 @@ static hd_err build_accounts(hd_version_index *x, part *p, const entry *entries,
     if (err == HD_OK)
         err = room_make(&p->account_versions, (size_t)cnt * sizeof(hd_account_version));
     if (err == HD_OK)
+        err = room_make(&p->account_refs, (size_t)cnt * 4);
+    if (err == HD_OK)
         err = room_make(&p->key_ids, (size_t)cnt * 4);
     if (err != HD_OK)
         return err;
-    uint32_t *table = p->account_table.p, *ids = p->key_ids.p;
+    uint32_t *table = p->account_table.p, *ids = p->key_ids.p, *refs = p->account_refs.p;
+    uint8_t *reads = x->reads[KIND_ACCOUNT].p;
     hd_versions_account *keys = p->accounts.p;
     hd_account_version *versions = p->account_versions.p;
     memset(table, 0, (size_t)cap * 4);
     for (uint32_t i = 0; i < cnt; i++) {
-        uint32_t addr[5], h = entries[i].hash >> PART_BITS;
-        ahead_of_entry(x->in, 0, entries, i, cnt);
-        entry_addr(addr, x, 0, &entries[i]);
+        const entry *e = &entries[i];
+        uint32_t addr[5], h = e->hash >> PART_BITS;
+        ahead_of_entry(in, KIND_ACCOUNT, entries, i, cnt);
+        if (i + AHEAD_NEAR < cnt)
+            ahead_of_world(in->world, entries[i + AHEAD_NEAR].hash);
+        hd_addr_from_wire(addr, e->at == ENTRY_FEE ? &hd_version_env(in, e->tx)->coinbase
+                                                   : &in->results->accounts[e->at].addr);
         for (;; h++) {
             uint32_t *ref = &table[h & (cap - 1)];
             if (*ref == 0) {
@@ -535,22 +491,30 @@ static hd_err build_accounts(hd_version_index *x, part *p, const entry *entries,
             }
         }
     }
-    uint32_t at = 0;
-    for (uint32_t k = 0; k < key_cnt; k++) {
-        keys[k].first = at;
-        at += keys[k].cnt;
-        keys[k].cnt = 0;
-    }
+    PLACE_KEYS(keys, key_cnt)
+    p->has_wiped = 0;
     /* Entries ascend by transaction, so each version follows the one before it. */
     for (uint32_t i = 0; i < cnt; i++) {
+        const entry *e = &entries[i];
         hd_versions_account *k = &keys[ids[i]];
-        if (i + AHEAD_FAR < cnt)
-            ahead_of_world(x->in->world, entries[i + AHEAD_FAR].hash);
+        hd_account_version v;
         if (i + AHEAD_NEAR < cnt)
-            ahead_of_world_account(x->in->world, entries[i + AHEAD_NEAR].hash);
-        hd_account_version v = k->cnt ? versions[k->first + k->cnt - 1]
-                                      : hd_account_version_of_world(x->in->world, k->addr);
-        version_fold(&v, x, &entries[i]);
+            ahead_of_world_account(in->world, entries[i + AHEAD_NEAR].hash);
+        if (i + AHEAD_NEAR < cnt && entries[i + AHEAD_NEAR].at != ENTRY_FEE)
+            ahead_of_item(&in->results->reads[entries[i + AHEAD_NEAR].at],
+                          sizeof(hd_account_read));
+        int is_first = k->cnt == 0;
+        if (is_first) {
+            const hd_world_account *a = hd_world_find(in->world, k->addr);
+            refs[ids[i]] = a ? (uint32_t)(a - in->world->accounts) + 1 : 0;
+            v = hd_account_version_of(a);
+        } else {
+            v = versions[k->first + k->cnt - 1];
+        }
+        if (e->at != ENTRY_FEE && (!is_first || e->may_differ) && !entry_holds(x, e, &v))
+            reads[e->at] = READ_FAILS;
+        version_fold(&v, x, e);
+        p->has_wiped |= v.wiped;
         versions[k->first + k->cnt++] = v;
     }
     p->view->account_table = table;
@@ -562,16 +526,20 @@ static hd_err build_accounts(hd_version_index *x, part *p, const entry *entries,
     return HD_OK;
 }
 
-/* What the slot held before transaction tx, where last (NULL: none) is its version before that.
-   Versions of accounts must be there. */
+/* wiped of the account's version before transaction tx. Versions of accounts must be there. */
+static uint32_t wiped_before(const hd_version_index *x, const uint32_t addr[5], uint32_t tx) {
+    const hd_account_version *v =
+        x->has_wiped ? hd_versions_account_find(&x->versions, addr, tx) : NULL;
+    return v ? v->wiped : 0;
+}
+
+/* What the slot held before transaction tx, where last (NULL: none) is its version before that. */
 static hd_u256 slot_before(const hd_version_index *x, const hd_versions_slot *k,
                            const hd_slot_version *last, uint32_t tx) {
-    const hd_account_version *owner = hd_versions_account_find(&x->versions, k->addr, tx);
-    uint32_t wiped = owner ? owner->wiped : 0;
+    uint32_t wiped = wiped_before(x, k->addr, tx);
     if (last && last->tx + 1 > wiped)
         return last->value;
-    const hd_world_account *w = wiped ? NULL : world_account(x->in->world, k->addr);
-    return w ? world_slot(x->in->world, w, k->key) : hd_u256_zero();
+    return wiped ? hd_u256_zero() : hd_world_slot_value(x->in->world, k->addr, k->key);
 }
 
 static hd_err build_slots(hd_version_index *x, part *p, const entry *entries, uint32_t cnt) {
@@ -586,6 +554,7 @@ static hd_err build_slots(hd_version_index *x, part *p, const entry *entries, ui
     if (err != HD_OK)
         return err;
     uint32_t *table = p->slot_table.p, *ids = p->key_ids.p;
+    uint8_t *reads = x->reads[KIND_SLOT].p;
     hd_versions_slot *keys = p->slots.p;
     hd_slot_version *versions = p->slot_versions.p;
     const hd_results *res = x->in->results;
@@ -593,42 +562,45 @@ static hd_err build_slots(hd_version_index *x, part *p, const entry *entries, ui
     memset(table, 0, (size_t)cap * 4);
     for (uint32_t i = 0; i < cnt; i++) {
         uint32_t addr[5], h = entries[i].hash >> PART_BITS;
-        ahead_of_entry(x->in, 1, entries, i, cnt);
-        hd_u256 key = res->slots[res->receipts[entries[i].tx].slot_off + entries[i].idx].key;
-        entry_addr(addr, x, 1, &entries[i]);
+        ahead_of_entry(x->in, KIND_SLOT, entries, i, cnt);
+        const hd_slot_diff *d = &res->slots[entries[i].at];
+        uint64_t owner = res->receipts[entries[i].tx].account_off + d->account_idx;
+        hd_addr_from_wire(addr, &res->accounts[owner].addr);
         for (;; h++) {
             uint32_t *ref = &table[h & (cap - 1)];
             if (*ref == 0) {
                 memset(&keys[key_cnt], 0, sizeof(keys[key_cnt]));
                 memcpy(keys[key_cnt].addr, addr, sizeof(addr));
-                keys[key_cnt].key = key;
+                keys[key_cnt].key = d->key;
                 *ref = ++key_cnt;
             }
             hd_versions_slot *k = &keys[*ref - 1];
-            if (hd_u256_is_equal(k->key, key) && memcmp(k->addr, addr, sizeof(addr)) == 0) {
+            if (hd_u256_is_equal(k->key, d->key) && memcmp(k->addr, addr, sizeof(addr)) == 0) {
                 ids[i] = *ref - 1;
                 k->cnt++;
                 break;
             }
         }
     }
-    uint32_t at = 0;
-    for (uint32_t k = 0; k < key_cnt; k++) {
-        keys[k].first = at;
-        at += keys[k].cnt;
-        keys[k].cnt = 0;
-    }
+    PLACE_KEYS(keys, key_cnt)
     for (uint32_t i = 0; i < cnt; i++) {
+        const entry *e = &entries[i];
         hd_versions_slot *k = &keys[ids[i]];
-        const hd_slot_diff *d = &res->slots[res->receipts[entries[i].tx].slot_off + entries[i].idx];
-        hd_slot_version *v = &versions[k->first + k->cnt];
+        const hd_slot_diff *d = &res->slots[e->at];
+        hd_slot_version *v = &versions[k->first + k->cnt], *last = k->cnt ? v - 1 : NULL;
+        int is_sum = (d->flags & HD_DIFF_ADD) != 0;
         v->value = d->value;
-        v->tx = entries[i].tx;
+        v->tx = e->tx;
         v->reserved = 0;
-        p->sum_cnt += (d->flags & HD_DIFF_ADD) != 0;
-        if (d->flags & HD_DIFF_ADD)
-            v->value = hd_u256_add(slot_before(x, k, k->cnt ? v - 1 : NULL, v->tx),
-                                   hd_u256_sub(d->value, d->original));
+        p->sum_cnt += is_sum;
+        if (last || e->may_differ || is_sum || x->has_wiped) {
+            hd_u256 before = slot_before(x, k, last, e->tx);
+            int is_seen = !last && !e->may_differ && !wiped_before(x, k->addr, e->tx);
+            if (!is_seen && !hd_slot_holds(res, e->at, before))
+                reads[e->at] = READ_FAILS;
+            if (is_sum)
+                v->value = hd_u256_add(before, hd_u256_sub(d->value, d->original));
+        }
         k->cnt++;
     }
     p->view->slot_table = table;
@@ -660,30 +632,16 @@ static hd_err build_slot_parts(void *ctx, size_t begin, size_t end, uint32_t wor
     return err;
 }
 
-hd_err hd_version_index_build(hd_version_index *x, const hd_versions **out,
-                              const hd_version_input *in) {
-    x->in = in;
-    x->versions.seed = in->world->seed;
-    x->versions.part_bits = PART_BITS;
-    x->versions.parts = x->views;
-    x->chunk_tx_cnt = HD_MAX(in->tx_cnt / CHUNK_CNT_MAX + 1, CHUNK_TX_MIN);
-    x->chunk_cnt = (in->tx_cnt + x->chunk_tx_cnt - 1) / x->chunk_tx_cnt;
-    find_coinbases(x);
-    hd_err err = hd_pool_for(x->pool, x->chunk_cnt, 1, find_needs, x);
-    uint32_t found = 0;
-    for (uint32_t c = 0; c < x->chunk_cnt; c++)
-        found |= x->found[c];
-    x->with_fees = HD_KEEPS(HD_MUTATION_FEES) ? found & FOUND_FEES : 0;
-    if (err == HD_OK)
-        err = hd_pool_for(x->pool, x->chunk_cnt, 1, count_writes, x);
-    if (err != HD_OK)
-        return err;
-    for (uint32_t kind = 0; kind < 2; kind++) {
+/* Where each range's entries begin in each part's. */
+static hd_err place_ranges(hd_version_index *x) {
+    for (uint32_t kind = 0; kind < KIND_CNT; kind++) {
         uint64_t at = 0;
         for (uint32_t p = 0; p < PART_CNT; p++) {
             x->first[kind][p] = (uint32_t)at;
             for (uint32_t c = 0; c < x->chunk_cnt; c++) {
                 uint32_t cnt = x->counts[c][kind][p];
+                if (kind == KIND_ACCOUNT && x->with_fees)
+                    cnt += x->counts[c][KIND_FEE][p];
                 x->counts[c][kind][p] = (uint32_t)at;
                 at += cnt;
             }
@@ -691,19 +649,53 @@ hd_err hd_version_index_build(hd_version_index *x, const hd_versions **out,
                 return HD_ERR_LIMIT;
             x->cnt[kind][p] = (uint32_t)at - x->first[kind][p];
         }
-        err = room_make(&x->entries[kind], (size_t)at * sizeof(entry));
+        x->all_cnt[kind] = (uint32_t)at;
+        hd_err err = room_make(&x->entries[kind], (size_t)at * sizeof(entry));
         if (err != HD_OK)
             return err;
     }
-    err = hd_pool_for(x->pool, x->chunk_cnt, 1, place_writes, x);
+    return HD_OK;
+}
+
+hd_err hd_version_index_build(hd_version_index *x, const hd_versions **out,
+                              const hd_version_input *in) {
+    const hd_results *res = in->results;
+    x->in = in;
+    x->versions.seed = in->world->seed;
+    x->versions.part_bits = PART_BITS;
+    x->versions.parts = x->views;
+    x->chunk_tx_cnt = HD_MAX(in->tx_cnt / CHUNK_CNT_MAX + 1, CHUNK_TX_MIN);
+    x->chunk_cnt = (in->tx_cnt + x->chunk_tx_cnt - 1) / x->chunk_tx_cnt;
+    if (res->account_cnt >= ENTRY_FEE || res->slot_cnt > UINT32_MAX)
+        return HD_ERR_LIMIT;
+    hd_err err = room_make(&x->reads[KIND_ACCOUNT], res->account_cnt);
+    if (err == HD_OK)
+        err = room_make(&x->reads[KIND_SLOT], res->slot_cnt);
+    if (err != HD_OK)
+        return err;
+    find_coinbases(x);
+    err = hd_pool_for(x->pool, x->chunk_cnt, 1, count_writes, x);
+    uint32_t found = 0;
+    for (uint32_t c = 0; c < x->chunk_cnt; c++)
+        found |= x->found[c];
+    x->with_fees = HD_KEEPS(HD_MUTATION_FEES) ? found & FOUND_FEES : 0;
+    if (err == HD_OK)
+        err = place_ranges(x);
+    if (err == HD_OK)
+        err = hd_pool_for(x->pool, x->chunk_cnt, 1, place_writes, x);
     x->versions.code_cnt = 0; /* unless some were published */
     x->versions.code_bytes_sz = x->versions.jump_word_cnt = 0;
     if (err == HD_OK && found & FOUND_CODES)
         err = publish_codes(x);
     if (err == HD_OK)
         err = hd_pool_for(x->pool, PART_CNT, 1, build_account_parts, x);
-    if (err == HD_OK) /* a sum of slots asks when their account was destroyed */
-        err = hd_pool_for(x->pool, PART_CNT, 1, build_slot_parts, x);
+    x->has_wiped = 0;
+    for (uint32_t i = 0; i < PART_CNT; i++)
+        x->has_wiped |= x->parts[i].has_wiped;
+    /* Accounts are done: a slot asks when its own was destroyed. One worker makes empty parts. */
+    if (err == HD_OK)
+        err = hd_pool_for(x->pool, PART_CNT, x->all_cnt[KIND_SLOT] ? 1 : PART_CNT,
+                          build_slot_parts, x);
     *out = &x->versions;
     return err;
 }
@@ -717,183 +709,33 @@ uint32_t hd_version_index_sum_cnt(const hd_version_index *x) {
 
 /* ---- validation ---- */
 
-#define IS_CHECKED(kind) (HD_KEEPS(HD_MUTATION_ALL) && HD_KEEPS(kind))
-
-int hd_read_holds(const hd_account_diff *d, const hd_account_read *r, const hd_account_now *now) {
-    uint32_t flags = r->flags;
-    if (IS_CHECKED(HD_MUTATION_CODE) &&
-        memcmp(now->code_hash, &r->code_hash, sizeof(r->code_hash)) != 0)
-        return 0;
-    if (IS_CHECKED(HD_MUTATION_NONCE) && (flags & HD_READ_NONCE) && now->nonce != d->original_nonce)
-        return 0;
-    if (IS_CHECKED(HD_MUTATION_BALANCE) && (flags & HD_READ_BALANCE) &&
-        !hd_u256_is_equal(now->balance_wei, d->original_balance_wei))
-        return 0;
-    /* Bounds are said of balances below 2^255, whose sums do not wrap. */
-    if (HD_KEEPS(HD_MUTATION_ALL) && (flags & (HD_READ_AT_LEAST | HD_READ_BELOW)) &&
-        now->balance_wei.w[3] >> 63)
-        return 0;
-    if (IS_CHECKED(HD_MUTATION_AT_LEAST) && (flags & HD_READ_AT_LEAST) &&
-        hd_u256_lt(now->balance_wei, r->at_least_wei))
-        return 0;
-    if (IS_CHECKED(HD_MUTATION_BELOW) && (flags & HD_READ_BELOW) &&
-        !hd_u256_lt(now->balance_wei, r->below_wei))
-        return 0;
-    if (IS_CHECKED(HD_MUTATION_EXISTS) && (flags & HD_READ_EXISTS) &&
-        now->is_there != ((d->flags & HD_DIFF_EXISTED) != 0))
-        return 0;
-    return !IS_CHECKED(HD_MUTATION_STORAGE) || !(flags & HD_READ_STORAGE) ||
-           now->has_storage == ((flags & HD_READ_HAD_STORAGE) != 0);
-}
-
-int hd_slot_holds(const hd_results *res, uint64_t i, hd_u256 now) {
-    const hd_slot_diff *d = &res->slots[i];
-    if (!(d->flags & HD_DIFF_RANGE))
-        return !IS_CHECKED(HD_MUTATION_SLOT) || hd_u256_is_equal(now, d->original);
-    const hd_slot_read *r = &res->slot_reads[i];
-    return (!IS_CHECKED(HD_MUTATION_TAG_LO) || !hd_u256_lt(now, r->lo)) &&
-           (!IS_CHECKED(HD_MUTATION_TAG_HI) || !hd_u256_lt(r->hi, now));
-}
-
-void hd_slot_settle(hd_slot_diff *d, hd_u256 now) {
-    if (d->flags & HD_DIFF_ADD)
-        d->value = hd_u256_add(now, hd_u256_sub(d->value, d->original));
-    d->original = now;
-    d->flags &= HD_DIFF_CHANGED;
-}
-
-void hd_account_settle(hd_account_diff *d, const hd_account_now *now, uint32_t fork) {
-    uint32_t written = HD_DIFF_CHANGED | HD_DIFF_DESTROYED;
-    if (fork >= HD_FORK_SPURIOUS || (d->flags & HD_DIFF_EXISTS))
-        written |= HD_DIFF_TOUCHED;
-    int is_nonce_written = d->nonce != d->original_nonce;
-    d->balance_wei =
-        hd_u256_add(now->balance_wei, hd_u256_sub(d->balance_wei, d->original_balance_wei));
-    d->original_balance_wei = now->balance_wei;
-    if (!is_nonce_written)
-        d->nonce = now->nonce;
-    d->original_nonce = now->nonce;
-    d->reserved = 0;
-    d->flags &= ~(HD_DIFF_EXISTED | HD_DIFF_DELETED);
-    if (now->is_there)
-        d->flags |= HD_DIFF_EXISTED;
-    if (!(d->flags & written))
-        return;
-    int is_empty = d->nonce == 0 && hd_u256_is_zero(d->balance_wei) &&
-                   memcmp(&d->code_hash, &no_code, sizeof(no_code)) == 0;
-    if ((d->flags & HD_DIFF_DESTROYED) ||
-        ((d->flags & HD_DIFF_TOUCHED) && fork >= HD_FORK_SPURIOUS && is_empty)) {
-        d->flags &= ~(HD_DIFF_CHANGED | HD_DIFF_CODE);
-        if (now->is_there)
-            d->flags |= HD_DIFF_DELETED | HD_DIFF_CHANGED | HD_DIFF_EXISTS;
-        return;
-    }
-    d->flags &= ~HD_DIFF_CHANGED;
-    if (!now->is_there || !hd_u256_is_equal(d->balance_wei, d->original_balance_wei) ||
-        d->nonce != d->original_nonce || (d->flags & (HD_DIFF_CODE | HD_DIFF_SLOTS)))
-        d->flags |= HD_DIFF_CHANGED | HD_DIFF_EXISTS;
-}
-
-void hd_account_version_now(hd_account_now *now, const hd_account_version *v,
-                            const hd_versions *versions, const hd_world *world) {
-    now->balance_wei = v->balance_wei;
-    now->nonce = v->nonce;
-    now->code_hash = v->code_ref & HD_CODE_VERSION
-                         ? &versions->codes[v->code_ref & ~HD_CODE_VERSION].hash
-                         : &world->codes[v->code_ref].hash;
-    now->is_there = v->flags & HD_VERSION_EXISTS;
-    now->has_storage = v->flags & HD_VERSION_STORAGE_UNSURE ? 2
-                       : v->flags & HD_VERSION_HAS_STORAGE  ? 1
-                                                            : 0;
-}
-
-#define KEPT_MAX 16u
-
-int hd_versions_hold(const hd_versions *versions, const hd_version_input *in, uint32_t t) {
-    const hd_results *res = in->results;
-    const hd_receipt *r = &res->receipts[t];
-    const hd_account_version *kept[KEPT_MAX];
-    if (r->status > HD_TX_HALT && r->status < HD_TX_INVALID)
-        return 0;
-    for (uint32_t i = 0; i < r->account_cnt; i++) {
-        const hd_account_diff *d = &res->accounts[r->account_off + i];
-        hd_account_now now;
-        uint32_t addr[5];
-        hd_addr_from_wire(addr, &d->addr);
-        const hd_account_version *v = hd_versions_account_find(versions, addr, t);
-        if (i < KEPT_MAX)
-            kept[i] = v;
-        hd_account_version world;
-        if (!v) {
-            /* What ran against the world saw the world, but for a sender that was assumed. */
-            int is_assumed = HD_KEEPS(HD_MUTATION_ASSUMED) &&
-                             memcmp(&d->addr, &in->txs[t].sender, sizeof(d->addr)) == 0;
-            int is_late = HD_KEEPS(HD_MUTATION_LATE) && in->is_late[t];
-            if (!is_late && !is_assumed)
-                continue;
-            world = hd_account_version_of_world(in->world, addr);
-            v = &world;
-        }
-        hd_account_version_now(&now, v, versions, in->world);
-        if (!hd_read_holds(d, &res->reads[r->account_off + i], &now))
-            return 0;
-    }
-    for (uint32_t i = 0; i < r->slot_cnt; i++) {
-        const hd_slot_diff *d = &res->slots[r->slot_off + i];
-        const hd_account_diff *owner = &res->accounts[r->account_off + d->account_idx];
-        uint32_t addr[5];
-        hd_addr_from_wire(addr, &owner->addr);
-        const hd_account_version *a = d->account_idx < KEPT_MAX
-                                          ? kept[d->account_idx]
-                                          : hd_versions_account_find(versions, addr, t);
-        uint32_t wiped = a ? a->wiped : 0;
-        const hd_slot_version *v = hd_versions_slot_find(versions, addr, d->key, t);
-        hd_u256 now = hd_u256_zero();
-        if (v && v->tx + 1 > wiped) {
-            now = v->value;
-        } else if (!wiped) {
-            if (!HD_KEEPS(HD_MUTATION_LATE) || !in->is_late[t])
-                continue;
-            const hd_world_account *w = world_account(in->world, addr);
-            if (w)
-                now = world_slot(in->world, w, d->key);
-        }
-        if (!hd_slot_holds(res, r->slot_off + i, now))
-            return 0;
-    }
-    return 1;
-}
+#define AHEAD_MAX 16u /* of a transaction's accounts, and slots */
 
 /* Transactions are compared one after the other; what the next ones will look up is known. */
 static void ahead_of_check(const hd_version_index *x, uint32_t t, uint32_t last) {
-    const hd_version_input *in = x->in;
-    const hd_results *res = in->results;
+    const hd_results *res = x->in->results;
+    const uint8_t *account_reads = x->reads[KIND_ACCOUNT].p, *slot_reads = x->reads[KIND_SLOT].p;
     for (uint32_t near = 0; near < 2; near++) { /* far first, of the transaction after the next */
-        uint32_t n = t + (near ? 1 : 2);
+        uint32_t n = t + (near ? 1 : 2), addr[5];
         if (n >= last)
             continue;
         const hd_receipt *r = &res->receipts[n];
-        for (uint32_t i = 0; i < HD_MIN(r->account_cnt, KEPT_MAX); i++) {
-            uint32_t addr[5];
+        for (uint32_t i = 0; i < HD_MIN(r->account_cnt, AHEAD_MAX); i++) {
+            if (account_reads[r->account_off + i] != READ_UNKNOWN)
+                continue;
             hd_addr_from_wire(addr, &res->accounts[r->account_off + i].addr);
             uint32_t h = hd_world_account_hash(x->versions.seed, addr);
             const hd_versions_part *p = &x->views[h & (PART_CNT - 1)];
             const uint32_t *ref = &p->account_table[(h >> PART_BITS) & p->account_mask];
-            int is_sender = i == 0;
-            if (!near) {
+            if (!near)
                 ahead(ref);
-                if (is_sender)
-                    ahead_of_world(in->world, h);
-                continue;
-            }
-            if (*ref)
+            else if (*ref)
                 ahead(&p->accounts[*ref - 1]);
-            if (is_sender)
-                ahead_of_world_account(in->world, h);
         }
-        for (uint32_t i = 0; i < HD_MIN(r->slot_cnt, KEPT_MAX); i++) {
+        for (uint32_t i = 0; i < HD_MIN(r->slot_cnt, AHEAD_MAX); i++) {
+            if (slot_reads[r->slot_off + i] != READ_UNKNOWN)
+                continue;
             const hd_slot_diff *d = &res->slots[r->slot_off + i];
-            uint32_t addr[5];
             hd_addr_from_wire(addr, &res->accounts[r->account_off + d->account_idx].addr);
             uint32_t h = hd_versions_slot_hash(x->versions.seed, addr, d->key);
             const hd_versions_part *p = &x->views[h & (PART_CNT - 1)];
@@ -906,6 +748,35 @@ static void ahead_of_check(const hd_version_index *x, uint32_t t, uint32_t last)
     }
 }
 
+/* As hd_versions_hold: but what the parts have compared is not looked up again. */
+static int tx_holds(const hd_version_index *x, uint32_t t) {
+    const hd_version_input *in = x->in;
+    const hd_results *res = in->results;
+    const hd_receipt *r = &res->receipts[t];
+    const uint8_t *account_reads = (const uint8_t *)x->reads[KIND_ACCOUNT].p + r->account_off;
+    const uint8_t *slot_reads = (const uint8_t *)x->reads[KIND_SLOT].p + r->slot_off;
+    const hd_account_version *v;
+    if (hd_receipt_is_void(r))
+        return 0;
+    for (uint32_t i = 0; i < r->account_cnt; i++)
+        if (account_reads[i] == READ_FAILS ||
+            (account_reads[i] == READ_UNKNOWN &&
+             !hd_versions_account_hold(&v, &x->versions, in, t, i)))
+            return 0;
+    for (uint32_t i = 0; i < r->slot_cnt; i++) {
+        uint32_t addr[5];
+        if (slot_reads[i] == READ_FAILS)
+            return 0;
+        if (slot_reads[i] == READ_HOLDS)
+            continue;
+        uint64_t owner = r->account_off + res->slots[r->slot_off + i].account_idx;
+        hd_addr_from_wire(addr, &res->accounts[owner].addr);
+        if (!hd_versions_slot_hold(&x->versions, in, t, i, wiped_before(x, addr, t)))
+            return 0;
+    }
+    return 1;
+}
+
 static hd_err check_chunks(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
     hd_version_index *x = ctx;
     (void)worker_idx;
@@ -915,7 +786,7 @@ static hd_err check_chunks(void *ctx, size_t begin, size_t end, uint32_t worker_
         x->found[c] = 0;
         for (uint32_t t = first; t < last; t++) {
             ahead_of_check(x, t, last);
-            if (!hd_versions_hold(&x->versions, x->in, t))
+            if (!tx_holds(x, t))
                 x->invalid[first + x->found[c]++] = t;
         }
     }
@@ -1021,13 +892,17 @@ static hd_err commit_part_accounts(void *ctx, size_t begin, size_t end, uint32_t
     (void)worker_idx;
     for (size_t i = begin; i < end; i++) {
         part *p = &x->parts[i];
+        const uint32_t *refs = p->account_refs.p;
+        uint32_t key_cnt = p->view->account_cnt;
         p->rest = p->key_ids.p;
         p->rest_cnt = 0;
-        for (uint32_t k = 0; k < p->view->account_cnt; k++) {
+        for (uint32_t k = 0; k < key_cnt; k++) {
             const hd_account_version *v = last_account(p, k);
+            if (k + AHEAD_NEAR < key_cnt)
+                hd_state_bulk_ahead_account(x->bulk, refs[k + AHEAD_NEAR]);
             if (v->wiped || !(v->flags & HD_VERSION_EXISTS) || v->code_ref & HD_CODE_VERSION ||
-                !hd_state_bulk_account(x->bulk, (uint32_t)i, p->view->accounts[k].addr, v->nonce,
-                                       v->balance_wei, v->code_ref))
+                !hd_state_bulk_account(x->bulk, (uint32_t)i, p->view->accounts[k].addr, refs[k],
+                                       v->nonce, v->balance_wei, v->code_ref))
                 p->rest[p->rest_cnt++] = k;
         }
     }
@@ -1042,11 +917,12 @@ static hd_err commit_part_slots(void *ctx, size_t begin, size_t end, uint32_t wo
         p->rest = p->key_ids.p;
         p->rest_cnt = 0;
         for (uint32_t k = 0; k < p->view->slot_cnt; k++) {
-            const hd_versions_slot *key = &p->view->slots[k];
+            const hd_versions_slot *key = &p->view->slots[k], *next = key + AHEAD_NEAR;
             const hd_slot_version *v = last_slot(p, k);
-            const hd_account_version *owner =
-                hd_versions_account_find(&x->versions, key->addr, UINT32_MAX);
-            if (HD_KEEPS(HD_MUTATION_WIPED_COMMIT) && owner && owner->wiped >= v->tx + 1)
+            if (k + AHEAD_NEAR < p->view->slot_cnt)
+                hd_state_bulk_ahead_slot(x->bulk, (uint32_t)i, next->addr, next->key);
+            if (HD_KEEPS(HD_MUTATION_WIPED_COMMIT) &&
+                wiped_before(x, key->addr, UINT32_MAX) >= v->tx + 1)
                 continue; /* its account was destroyed after it */
             if (!hd_state_bulk_slot(x->bulk, (uint32_t)i, key->addr, key->key, v->value))
                 p->rest[p->rest_cnt++] = k;
@@ -1074,6 +950,8 @@ static hd_err commit_accounts(hd_version_index *x, hd_state *s) {
 
 static hd_err commit_slots(hd_version_index *x, hd_state *s) {
     uint32_t cnts[PART_CNT];
+    if (x->all_cnt[KIND_SLOT] == 0)
+        return HD_OK;
     for (uint32_t i = 0; i < PART_CNT; i++)
         cnts[i] = x->parts[i].view->slot_cnt;
     hd_err err = hd_state_bulk_begin_slots(x->bulk, s, PART_CNT, cnts);

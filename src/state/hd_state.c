@@ -161,14 +161,35 @@ static int account_find_existing(uint32_t *idx, const hd_state *s, const hd_addr
     return account_find_wire(idx, s, addr) && (s->accounts[*idx].flags & HD_ACCOUNT_EXISTS);
 }
 
-static void account_table_put(hd_state *s, uint32_t idx) {
-    uint32_t i = hd_world_account_hash(s->seed, s->accounts[idx].addr) & s->account_mask;
-    while (s->account_table[i])
-        i = (i + 1) & s->account_mask;
-    s->account_table[i] = idx + 1;
+void hd_state_put_account(hd_state *s, uint32_t hash, uint32_t idx) {
+    for (uint32_t i = hash & s->account_mask;; i = (i + 1) & s->account_mask) {
+        uint32_t none = 0, *place = &s->account_table[i];
+        if (__atomic_load_n(place, __ATOMIC_RELAXED) == 0 &&
+            __atomic_compare_exchange_n(place, &none, idx + 1, 0, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED))
+            return;
+    }
 }
 
-hd_err hd_state_room_accounts(hd_state *s, uint32_t more_cnt) {
+/* The places of a table are far apart, so each is asked for before it is needed. */
+#define PUT_AHEAD 8u
+
+static hd_err put_again(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    hd_state *s = ctx;
+    uint32_t hashes[PUT_AHEAD];
+    (void)worker_idx;
+    for (size_t i = begin; i < end + PUT_AHEAD; i++) {
+        if (i >= begin + PUT_AHEAD)
+            hd_state_put_account(s, hashes[i % PUT_AHEAD], (uint32_t)(i - PUT_AHEAD));
+        if (i >= end)
+            continue;
+        hashes[i % PUT_AHEAD] = hd_world_account_hash(s->seed, s->accounts[i].addr);
+        __builtin_prefetch(&s->account_table[hashes[i % PUT_AHEAD] & s->account_mask], 1);
+    }
+    return HD_OK;
+}
+
+hd_err hd_state_room_accounts(hd_state *s, uint32_t more_cnt, hd_pool *pool) {
     uint64_t need = (uint64_t)s->account_cnt + more_cnt, cnt = (uint64_t)s->account_mask + 1;
     if (need > TABLE_MAX / 4)
         return HD_ERR_LIMIT;
@@ -184,9 +205,7 @@ hd_err hd_state_room_accounts(hd_state *s, uint32_t more_cnt) {
     if (err != HD_OK)
         return err;
     s->account_mask = (uint32_t)cnt - 1;
-    for (uint32_t i = 0; i < s->account_cnt; i++)
-        account_table_put(s, i);
-    return HD_OK;
+    return hd_pool_for(pool, s->account_cnt, 4096, put_again, s);
 }
 
 /* Gives the account's index; a new one, or one deleted before, comes into being empty. */
@@ -199,7 +218,7 @@ static hd_err account_make(uint32_t *idx, hd_state *s, const hd_address *wire) {
             s->accounts[*idx].flags |= HD_ACCOUNT_EXISTS;
         return noted;
     }
-    hd_err err = hd_state_room_accounts(s, 1);
+    hd_err err = hd_state_room_accounts(s, 1, NULL);
     if (err == HD_OK)
         err = hd_undo_note_new(s, wire);
     if (err != HD_OK)
@@ -212,7 +231,7 @@ static hd_err account_make(uint32_t *idx, hd_state *s, const hd_address *wire) {
     memcpy(a->addr, addr, sizeof a->addr);
     a->flags = HD_ACCOUNT_EXISTS;
     s->account_cnt++;
-    account_table_put(s, *idx);
+    hd_state_put_account(s, hd_world_account_hash(s->seed, addr), *idx);
     return HD_OK;
 }
 

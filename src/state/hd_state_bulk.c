@@ -11,6 +11,7 @@ typedef struct {
     hd_u256 balance_wei;
     uint64_t nonce;
     uint32_t addr[5];
+    uint32_t hash;
 } new_account;
 
 typedef struct {
@@ -26,7 +27,7 @@ typedef struct {
     uint32_t first;
     uint32_t account_note_cnt, slot_note_cnt;
     uint32_t new_cnt, turn_cnt;
-    uint32_t reserved;
+    uint32_t owner_ref; /* of the last slot's account; 0: none yet */
 } part;
 
 struct hd_state_bulk {
@@ -138,6 +139,8 @@ static void note_slot(hd_state_bulk *b, part *p, uint32_t account_idx, hd_u256 k
 
 /* ---- accounts ---- */
 
+#define AHEAD 8u /* new ones whose places are asked for before they are needed */
+
 static int account_find(uint32_t *idx, const hd_state *s, const uint32_t addr[5]) {
     uint32_t i = hd_world_account_hash(s->seed, addr) & s->account_mask;
     for (; s->account_table[i]; i = (i + 1) & s->account_mask) {
@@ -155,13 +158,29 @@ hd_err hd_state_bulk_begin_accounts(hd_state_bulk *b, hd_state *s, uint32_t part
     return err == HD_OK ? GROW(b->new_accounts, b->new_account_cap, sum + 1) : err;
 }
 
-int hd_state_bulk_account(hd_state_bulk *b, uint32_t part_idx, const uint32_t addr[5],
+uint32_t hd_state_bulk_find(const hd_state_bulk *b, const uint32_t addr[5]) {
+    uint32_t idx;
+    return account_find(&idx, b->s, addr) ? idx + 1 : 0;
+}
+
+void hd_state_bulk_ahead_account(const hd_state_bulk *b, uint32_t ref) {
+    if (!ref)
+        return;
+    const char *a = (const char *)&b->s->accounts[ref - 1];
+    __builtin_prefetch(a, 1);
+    __builtin_prefetch(a + 64, 1);
+    if (b->account_notes)
+        __builtin_prefetch(&b->s->metas[ref - 1], 1);
+}
+
+int hd_state_bulk_account(hd_state_bulk *b, uint32_t part_idx, const uint32_t addr[5], uint32_t ref,
                           uint64_t nonce, hd_u256 balance_wei, uint32_t code_idx) {
     part *p = &b->parts[part_idx];
     hd_state *s = b->s;
-    uint32_t idx;
-    if (account_find(&idx, s, addr)) {
+    if (ref) {
+        uint32_t idx = ref - 1;
         hd_world_account *a = &s->accounts[idx];
+        HD_ASSERT(memcmp(a->addr, addr, sizeof a->addr) == 0);
         if (!(a->flags & HD_ACCOUNT_EXISTS) || a->code_idx != code_idx)
             return 0;
         note_account(b, p, idx);
@@ -175,6 +194,7 @@ int hd_state_bulk_account(hd_state_bulk *b, uint32_t part_idx, const uint32_t ad
     n->balance_wei = balance_wei;
     n->nonce = nonce;
     memcpy(n->addr, addr, sizeof n->addr);
+    n->hash = hd_world_account_hash(s->seed, addr);
     if (b->account_notes) {
         hd_undo_account *note = &b->account_notes[p->first + p->account_note_cnt++];
         memset(note, 0, sizeof *note);
@@ -182,17 +202,6 @@ int hd_state_bulk_account(hd_state_bulk *b, uint32_t part_idx, const uint32_t ad
         hd_addr_to_wire(&note->addr, addr);
     }
     return 1;
-}
-
-/* Takes the first free place at or after i of a table whose free places are zero. */
-static uint32_t take_place(uint32_t *table, uint32_t mask, uint32_t i, uint32_t ref) {
-    for (i &= mask;; i = (i + 1) & mask) {
-        uint32_t none = 0;
-        if (__atomic_load_n(&table[i], __ATOMIC_RELAXED) == 0 &&
-            __atomic_compare_exchange_n(&table[i], &none, ref, 0, __ATOMIC_RELAXED,
-                                        __ATOMIC_RELAXED))
-            return i;
-    }
 }
 
 static hd_err put_accounts(void *ctx, size_t begin_idx, size_t end_idx, uint32_t worker_idx) {
@@ -205,6 +214,8 @@ static hd_err put_accounts(void *ctx, size_t begin_idx, size_t end_idx, uint32_t
             idx += b->parts[k].new_cnt;
         for (uint32_t k = 0; k < b->parts[i].new_cnt; k++, idx++) {
             const new_account *n = &b->new_accounts[b->parts[i].first + k];
+            if (k + AHEAD < b->parts[i].new_cnt)
+                __builtin_prefetch(&s->account_table[n[AHEAD].hash & s->account_mask], 1);
             hd_world_account *a = &s->accounts[idx];
             memset(a, 0, sizeof *a);
             memset(&s->metas[idx], 0, sizeof s->metas[idx]);
@@ -213,8 +224,7 @@ static hd_err put_accounts(void *ctx, size_t begin_idx, size_t end_idx, uint32_t
             a->nonce = n->nonce;
             a->balance_wei = n->balance_wei;
             a->flags = HD_ACCOUNT_EXISTS;
-            take_place(s->account_table, s->account_mask, hd_world_account_hash(s->seed, n->addr),
-                       idx + 1);
+            hd_state_put_account(s, n->hash, idx);
         }
     }
     return HD_OK;
@@ -233,7 +243,7 @@ hd_err hd_state_bulk_end_accounts(hd_state_bulk *b, hd_pool *pool) {
     end_notes(b);
     if (cnt == 0)
         return HD_OK;
-    hd_err err = hd_state_room_accounts(s, cnt);
+    hd_err err = hd_state_room_accounts(s, cnt, pool);
     if (err != HD_OK)
         return err;
     b->new_first = s->account_cnt;
@@ -259,12 +269,33 @@ hd_err hd_state_bulk_begin_slots(hd_state_bulk *b, hd_state *s, uint32_t part_cn
 
 static int is_zero(hd_u256 v) { return !(v.w[0] | v.w[1] | v.w[2] | v.w[3]); }
 
+/* Whether the account is that of the part's last slot. */
+static int is_owner(const hd_state_bulk *b, const part *p, const uint32_t addr[5]) {
+    return p->owner_ref && memcmp(b->s->accounts[p->owner_ref - 1].addr, addr,
+                                  sizeof b->s->accounts[0].addr) == 0;
+}
+
+void hd_state_bulk_ahead_slot(const hd_state_bulk *b, uint32_t part_idx, const uint32_t addr[5],
+                              hd_u256 key) {
+    const part *p = &b->parts[part_idx];
+    const hd_state *s = b->s;
+    if (!is_owner(b, p, addr))
+        return;
+    uint32_t hash = hd_world_slot_hash(s->seed, p->owner_ref - 1, key);
+    const char *t = (const char *)&s->slots[hash & s->slot_mask];
+    __builtin_prefetch(t, 1);
+    __builtin_prefetch(t + 64, 1);
+}
+
 int hd_state_bulk_slot(hd_state_bulk *b, uint32_t part_idx, const uint32_t addr[5], hd_u256 key,
                        hd_u256 value) {
     part *p = &b->parts[part_idx];
     hd_state *s = b->s;
-    uint32_t idx;
-    if (!account_find(&idx, s, addr) || !(s->accounts[idx].flags & HD_ACCOUNT_EXISTS))
+    uint32_t idx = p->owner_ref - 1;
+    if (!is_owner(b, p, addr) && !account_find(&idx, s, addr))
+        return 0;
+    p->owner_ref = idx + 1;
+    if (!(s->accounts[idx].flags & HD_ACCOUNT_EXISTS))
         return 0;
     uint32_t incarnation = s->accounts[idx].incarnation;
     uint32_t i = hd_world_slot_hash(s->seed, idx, key) & s->slot_mask;

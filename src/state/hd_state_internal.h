@@ -2,6 +2,7 @@
 #ifndef HD_STATE_INTERNAL_H
 #define HD_STATE_INTERNAL_H
 
+#include "base/hd_threads.h"
 #include "state/hd_state.h"
 #include "state/hd_undo.h"
 
@@ -53,9 +54,13 @@ hd_err hd_undo_note_storage(hd_state *s, uint32_t account_idx);
 int hd_state_account_find(uint32_t *idx, const hd_state *s, const hd_address *addr);
 int hd_state_code_find(uint32_t *code_idx, const hd_state *s, const hd_hash *hash);
 
-/* Room for so many more accounts or slots, tables included. HD_ERR_NOMEM, HD_ERR_LIMIT. */
-hd_err hd_state_room_accounts(hd_state *s, uint32_t more_cnt);
+/* Room for so many more accounts or slots, tables included. pool (NULL: nobody) helps to fill a
+   larger table. HD_ERR_NOMEM, HD_ERR_LIMIT. */
+hd_err hd_state_room_accounts(hd_state *s, uint32_t more_cnt, hd_pool *pool);
 hd_err hd_state_room_slots(hd_state *s, uint32_t more_cnt);
+/* Puts an account, which is not in the table, into it, where there is room. Any thread beside
+   others that do the same, and nothing else. */
+void hd_state_put_account(hd_state *s, uint32_t hash, uint32_t idx);
 /* A slot at its place joins its account's chain; an account's slots that are not zero change by 1
    or -1. */
 void hd_state_link_slot(hd_state *s, uint32_t account_idx, uint32_t pos);
