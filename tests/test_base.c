@@ -740,7 +740,15 @@ static void parallel_for_visits_every_index_once(void **state) {
                 assert_int_equal(sum->seen[i], i < 9999);
             free(sum);
         }
+        struct sum *each = calloc(1, sizeof *each);
+        assert_non_null(each);
+        each->fail_at = SIZE_MAX;
+        assert_int_equal(hd_pool_each(pool, 9999, mark_range, each), HD_OK);
+        for (size_t i = 0; i < 10000; i++)
+            assert_int_equal(each->seen[i], i < 9999);
+        free(each);
         assert_int_equal(hd_pool_for(pool, 0, 0, mark_range, NULL), HD_OK);
+        assert_int_equal(hd_pool_each(pool, 0, mark_range, NULL), HD_OK);
         hd_pool_close(pool);
     }
 }
@@ -754,6 +762,10 @@ static void parallel_for_returns_the_first_error_by_index(void **state) {
         assert_non_null(sum);
         sum->fail_at = fail_at;
         assert_int_equal(hd_pool_for(pool, 10000, 10, mark_range, sum), HD_ERR_FORMAT);
+        for (size_t i = 0; i < fail_at; i++)
+            assert_int_equal(sum->seen[i], 1);
+        memset(sum->seen, 0, sizeof sum->seen);
+        assert_int_equal(hd_pool_each(pool, 10000, mark_range, sum), HD_ERR_FORMAT);
         for (size_t i = 0; i < fail_at; i++)
             assert_int_equal(sum->seen[i], 1);
         free(sum);

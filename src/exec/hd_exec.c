@@ -384,7 +384,7 @@ static hd_err host_run(hd_exec *x, hd_results *out, const hd_batch *batch) {
         uint32_t chain_cnt = batch->chains->chain_cnt;
         if (x->worker_cnt == 1)
             return host_chains(&h, 0, chain_cnt, 0);
-        hd_err err = hd_pool_for(x->pool, chain_cnt, 1, host_chains, &h);
+        hd_err err = hd_pool_each(x->pool, chain_cnt, host_chains, &h);
         return err == HD_OK ? host_gather(x, out, batch, run_cnt) : err;
     }
     if (x->worker_cnt == 1) /* the pool's locks would cost more than a short transaction */
