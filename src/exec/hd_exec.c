@@ -9,6 +9,8 @@
 #include "exec/hd_binding.h"
 #include "exec/hd_exec_cuda.h"
 #include "exec/hd_lane_memory.h"
+#include "exec/hd_results.h"
+#include "exec/hd_tx_ahead.h"
 #include "exec/hd_versions_image.h"
 
 /* Where auto takes the device: below this the copies cost more than the host's run. */
@@ -18,7 +20,9 @@
    them, which processors fetch together. */
 typedef struct {
     hd_results r;
-    uint8_t apart[128];
+    hd_results view;  /* HD_BATCH_GAPS: of the batch's results */
+    uint32_t is_full; /* the view has no room left */
+    uint8_t apart[124];
 } worker_results;
 
 struct hd_exec {
@@ -80,8 +84,62 @@ static hd_err array_reserve(void **p, size_t *max, size_t cnt, size_t item_sz) {
     return HD_OK;
 }
 
+/* Entries that a worker takes at once; more where a transaction needs more. */
+#define STRETCH_CNT 256u
+#define STRETCH_SZ 8192u /* of bytes */
+
+void hd_results_share(hd_results_shared *shared, const hd_results *out, int with_reads,
+                      int with_slot_reads) {
+    shared->next[0] = out->account_cnt;
+    shared->next[1] = out->slot_cnt;
+    shared->next[2] = out->log_cnt;
+    shared->next[3] = out->bytes_sz;
+    shared->max[0] = with_reads ? HD_MIN(out->account_max, out->read_max) : out->account_max;
+    shared->max[1] = with_slot_reads ? HD_MIN(out->slot_max, out->slot_read_max) : out->slot_max;
+    shared->max[2] = out->log_max;
+    shared->max[3] = out->bytes_max;
+    for (uint32_t i = 0; i < 4; i++) /* what lies there already may be more than reads have room for */
+        shared->max[i] = HD_MAX(shared->max[i], shared->next[i]);
+}
+
+void hd_results_view(hd_results *view, const hd_results *out, hd_results_shared *shared) {
+    *view = *out;
+    view->account_cnt = view->slot_cnt = view->log_cnt = view->bytes_sz = 0;
+    view->account_max = view->slot_max = view->log_max = view->bytes_max = 0;
+    view->shared = shared;
+}
+
+void hd_results_unshare(hd_results *out, const hd_results_shared *shared) {
+    out->account_cnt = HD_MIN(shared->next[0], shared->max[0]);
+    out->slot_cnt = HD_MIN(shared->next[1], shared->max[1]);
+    out->log_cnt = HD_MIN(shared->next[2], shared->max[2]);
+    out->bytes_sz = HD_MIN(shared->next[3], shared->max[3]);
+}
+
+static hd_err stretch_take(hd_results *r, uint32_t kind, size_t *at, size_t *max, size_t cnt) {
+    if (*at + cnt <= *max)
+        return HD_OK;
+    uint64_t want = HD_MAX(cnt, kind == 3 ? STRETCH_SZ : STRETCH_CNT);
+    uint64_t begin = __atomic_fetch_add(&r->shared->next[kind], want, __ATOMIC_RELAXED);
+    if (want > r->shared->max[kind] || begin > r->shared->max[kind] - want)
+        return HD_ERR_LIMIT;
+    *at = begin;
+    *max = begin + want;
+    return HD_OK;
+}
+
 hd_err hd_results_reserve(hd_results *r, size_t account_cnt, size_t slot_cnt, size_t log_cnt,
                           size_t bytes_sz) {
+    if (r->shared) {
+        hd_err err = stretch_take(r, 0, &r->account_cnt, &r->account_max, account_cnt);
+        if (err == HD_OK)
+            err = stretch_take(r, 1, &r->slot_cnt, &r->slot_max, slot_cnt);
+        if (err == HD_OK)
+            err = stretch_take(r, 2, &r->log_cnt, &r->log_max, log_cnt);
+        if (err == HD_OK)
+            err = stretch_take(r, 3, &r->bytes_sz, &r->bytes_max, bytes_sz);
+        return err;
+    }
     hd_err err = array_reserve((void **)&r->accounts, &r->account_max, r->account_cnt + account_cnt,
                                sizeof(*r->accounts));
     if (err == HD_OK)
@@ -95,11 +153,15 @@ hd_err hd_results_reserve(hd_results *r, size_t account_cnt, size_t slot_cnt, si
 }
 
 hd_err hd_results_reserve_reads(hd_results *r, size_t account_cnt) {
+    if (r->shared) /* they have room where accounts have */
+        return HD_OK;
     return array_reserve((void **)&r->reads, &r->read_max, r->account_cnt + account_cnt,
                          sizeof(*r->reads));
 }
 
 hd_err hd_results_reserve_slot_reads(hd_results *r, size_t slot_cnt) {
+    if (r->shared)
+        return HD_OK;
     return array_reserve((void **)&r->slot_reads, &r->slot_read_max, r->slot_cnt + slot_cnt,
                          sizeof(*r->slot_reads));
 }
@@ -151,11 +213,52 @@ typedef struct {
     hd_results *out;
     const hd_batch *batch;
     hd_binding_fn *fn, *tagged_fn;
+    int with_gaps;
 } host_job;
+
+/* Transactions look for their accounts in tables that no cache holds. The places where the next ones
+   will look are known: AHEAD_FAR of the table, AHEAD_NEAR of what stands there. */
+#define AHEAD_FAR 4u
+#define AHEAD_NEAR 2u
+
+static void ahead_of(const hd_batch *b, size_t i, size_t end) {
+    if (b->supply) /* its tables may move */
+        return;
+    for (uint32_t is_near = 0; is_near < 2; is_near++) {
+        size_t n = i + (is_near ? AHEAD_NEAR : AHEAD_FAR);
+        uint32_t t = n < end ? b->list ? b->list[n] : (uint32_t)n : UINT32_MAX;
+        if (n < end && t < b->tx_cnt && b->txs[t].world_idx < b->world_cnt)
+            hd_tx_ahead(&b->worlds[b->txs[t].world_idx], &b->txs[t], is_near);
+    }
+}
 
 /* Whether the batch may have slots with HD_DIFF_RANGE. */
 static int batch_has_tagged(const hd_batch *b) {
     return (b->flags & HD_BATCH_READS) && (b->tagged || b->flags & HD_BATCH_TAGGED);
+}
+
+#define WORKER_NONE UINT32_MAX /* its result is where it belongs */
+
+/* One transaction, into the results at once where there is room, else into the worker's part, from
+   which it is gathered. *from: where its ranges lie. */
+static hd_err host_tx(host_job *h, const hd_results **from, hd_binding_fn *fn,
+                      const hd_binding_job *job, uint32_t worker_idx, size_t place) {
+    hd_exec *x = h->x;
+    worker_results *w = &x->parts[worker_idx];
+    hd_receipt *r = &h->out->receipts[job->tx_idx];
+    hd_results *part = x->worker_cnt == 1 ? h->out : &w->r;
+    if (h->with_gaps && !w->is_full) {
+        hd_err err = fn(r, &w->view, &x->lanes[worker_idx], job);
+        *from = &w->view;
+        x->tx_worker[place] = WORKER_NONE;
+        if (err != HD_ERR_LIMIT)
+            return err;
+        w->is_full = 1; /* it runs once more */
+    }
+    *from = part;
+    if (x->worker_cnt > 1)
+        x->tx_worker[place] = worker_idx;
+    return fn(r, part, &x->lanes[worker_idx], job);
 }
 
 static hd_err host_chunk(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
@@ -164,25 +267,21 @@ static hd_err host_chunk(void *ctx, size_t begin, size_t end, uint32_t worker_id
     if (worker_idx >= h->x->worker_cnt)
         worker_idx = 0;
     hd_binding_job job = {.batch = h->batch, .export_flags = h->batch->flags};
-    hd_results *part = h->x->worker_cnt == 1 ? h->out : &h->x->parts[worker_idx].r;
+    const hd_results *from;
     int has_tagged = batch_has_tagged(h->batch);
     for (size_t i = begin; i < end; i++) {
+        ahead_of(h->batch, i, end);
         job.tx_idx = h->batch->list ? h->batch->list[i] : (uint32_t)i;
         if (!tx_is_sound(h->batch, &h->batch->txs[job.tx_idx]))
             return HD_ERR_LIMIT;
         int is_tagged =
             has_tagged && (h->batch->flags & HD_BATCH_TAGGED || h->batch->tagged[job.tx_idx]);
-        hd_err err = (is_tagged ? h->tagged_fn : h->fn)(&h->out->receipts[job.tx_idx], part,
-                                                        &h->x->lanes[worker_idx], &job);
+        hd_err err = host_tx(h, &from, is_tagged ? h->tagged_fn : h->fn, &job, worker_idx, i);
         if (err != HD_OK)
             return err;
-        if (h->x->worker_cnt > 1)
-            h->x->tx_worker[i] = worker_idx;
     }
     return HD_OK;
 }
-
-#define WORKER_NONE UINT32_MAX /* of a transaction that kept its result */
 
 static hd_err host_chains(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
     host_job *h = ctx;
@@ -192,22 +291,22 @@ static hd_err host_chains(void *ctx, size_t begin, size_t end, uint32_t worker_i
     if (worker_idx >= h->x->worker_cnt)
         worker_idx = 0;
     hd_binding_job job = {.batch = &own, .export_flags = own.flags};
-    hd_results *part = h->x->worker_cnt == 1 ? h->out : &h->x->parts[worker_idx].r;
+    const hd_results *from;
     for (size_t n = begin; n < end; n++) {
         for (uint32_t i = chains->first[n]; i < chains->first[n + 1]; i++) {
             uint32_t t = job.tx_idx = own.list[i];
             if (!tx_is_sound(&own, &own.txs[t]))
                 return HD_ERR_LIMIT;
             hd_err err = chains->before(chains->ctx, &own.versions, worker_idx, (uint32_t)n, t);
-            if (h->x->worker_cnt > 1)
-                h->x->tx_worker[i] = own.versions ? worker_idx : WORKER_NONE;
-            if (err == HD_OK && !own.versions)
+            if (err == HD_OK && !own.versions) { /* it keeps its result */
+                if (h->x->worker_cnt > 1)
+                    h->x->tx_worker[i] = WORKER_NONE;
                 continue;
-            hd_receipt *r = &h->out->receipts[t];
+            }
             if (err == HD_OK)
-                err = fn(r, part, &h->x->lanes[worker_idx], &job);
+                err = host_tx(h, &from, fn, &job, worker_idx, i);
             if (err == HD_OK)
-                err = chains->after(chains->ctx, worker_idx, t, r, part);
+                err = chains->after(chains->ctx, worker_idx, t, &h->out->receipts[t], from);
             if (err != HD_OK)
                 return err;
         }
@@ -352,8 +451,19 @@ static hd_err tiled_versions(hd_exec *x, hd_batch *b) {
     return HD_OK;
 }
 
+/* What does not lie in the results yet comes there. */
+static hd_err host_collect(host_job *h, const hd_results_shared *shared, size_t run_cnt) {
+    uint32_t is_full = !h->with_gaps;
+    for (uint32_t w = 0; w < h->x->worker_cnt; w++)
+        is_full |= h->x->parts[w].is_full;
+    if (h->with_gaps)
+        hd_results_unshare(h->out, shared);
+    return is_full ? host_gather(h->x, h->out, h->batch, run_cnt) : HD_OK;
+}
+
 static hd_err host_run(hd_exec *x, hd_results *out, const hd_batch *batch) {
     host_job h = {.x = x, .out = out, .batch = batch};
+    hd_results_shared shared;
     hd_batch copy;
     if (x->backend == HD_BACKEND_TILED && batch->versions) {
         copy = *batch;
@@ -377,24 +487,28 @@ static hd_err host_run(hd_exec *x, hd_results *out, const hd_batch *batch) {
             x->tx_worker = p;
             x->tx_worker_max = run_cnt;
         }
-        for (uint32_t w = 0; w < x->worker_cnt; w++)
+        h.with_gaps = (batch->flags & HD_BATCH_GAPS) != 0;
+        hd_results_share(&shared, out, (batch->flags & HD_BATCH_READS) != 0,
+                         batch_has_tagged(batch));
+        for (uint32_t w = 0; w < x->worker_cnt; w++) {
             results_clear(&x->parts[w].r);
+            hd_results_view(&x->parts[w].view, out, &shared);
+            x->parts[w].is_full = 0;
+        }
     }
     if (batch->chains) {
         uint32_t chain_cnt = batch->chains->chain_cnt;
         if (x->worker_cnt == 1)
             return host_chains(&h, 0, chain_cnt, 0);
         hd_err err = hd_pool_each(x->pool, chain_cnt, host_chains, &h);
-        return err == HD_OK ? host_gather(x, out, batch, run_cnt) : err;
+        return err == HD_OK ? host_collect(&h, &shared, run_cnt) : err;
     }
     if (x->worker_cnt == 1) /* the pool's locks would cost more than a short transaction */
         return host_chunk(&h, 0, run_cnt, 0);
     /* Few transactions are handed out one by one: one of them may be as long as all others. */
     size_t chunk = HD_MAX(run_cnt / (x->worker_cnt * 16), 1u);
     hd_err err = hd_pool_for(x->pool, run_cnt, HD_MIN(chunk, 1024), host_chunk, &h);
-    if (err == HD_OK)
-        err = host_gather(x, out, batch, run_cnt);
-    return err;
+    return err == HD_OK ? host_collect(&h, &shared, run_cnt) : err;
 }
 
 static hd_err trace_run(hd_exec *x, hd_results *out, const hd_batch *batch, hd_trace_fn fn,

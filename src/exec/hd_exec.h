@@ -96,6 +96,8 @@ typedef struct {
 /* With HD_BATCH_READS: loads are followed (hd_core_tags.inc), so that what a transaction did to a
    slot may hold for other values of it, too. Dearer; for what is likely to conflict. */
 #define HD_BATCH_TAGGED 256u
+/* host: results may leave gaps between their ranges, which spares bringing them together. */
+#define HD_BATCH_GAPS 1024u
 #define HD_BATCH_UNSORTED 4u     /* cuda: do not group lanes by code and selector (for measuring) */
 #define HD_BATCH_UNTIMED 64u     /* total_ns stays 0: for batches shorter than the clock's price */
 #define HD_BATCH_TRACE_MEMORY 8u /* host: steps hold the contents of memory, a copy each */
@@ -105,7 +107,8 @@ typedef struct {
 
 /* Results live in arrays that grow and are reused by the next hd_exec_run. receipts[i] belongs to
    txs[i]; its ranges lie anywhere in the arrays (a backend may finish transactions out of order),
-   its entries in the order in which the transaction met them. */
+   without gaps but with HD_BATCH_GAPS, its entries in the order in which the transaction met them.
+   */
 typedef struct hd_results {
     hd_receipt *receipts;
     hd_account_diff *accounts;
@@ -121,6 +124,7 @@ typedef struct hd_results {
     uint64_t total_ns;  /* hd_exec_run as a whole, copies included */
     uint32_t launch_cnt;
     uint32_t retry_cnt; /* transactions that ran again in a larger lane class */
+    struct hd_results_shared *shared; /* NULL; else a worker's share of another's arrays */
 } hd_results;
 
 /* A call, a creation or a selfdestruct (which go-ethereum counts with them) begins or ends. Those

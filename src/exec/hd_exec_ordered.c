@@ -9,6 +9,7 @@
 #include "base/hd_log.h"
 #include "base/hd_mutation.h"
 #include "exec/hd_chains.h"
+#include "exec/hd_tx_ahead.h"
 #include "exec/hd_version_index.h"
 
 /* A thread's share of a chunk's results should fit its core's cache. */
@@ -52,6 +53,11 @@
 /* Running a chain's member costs so much more than running it alone, in percent: it looks into two
    indexes, and its loads are followed. */
 #define LANE_PERCENT 125u
+
+/* In serial execution the places of a transaction's accounts are asked for so many before it, and
+   the accounts. */
+#define AHEAD_FAR 2u
+#define AHEAD_NEAR 1u
 
 /* What a range of the chunk's transactions came to, so that nobody walks over all of them alone. */
 #define RANGE_TX_CNT 128u
@@ -342,6 +348,10 @@ static hd_err run_serial(ordered *o, uint32_t begin, uint32_t end) {
     for (uint32_t i = begin; err == HD_OK && i < end; i++) {
         if (o->seq->txs[i].env_idx >= o->seq->env_cnt)
             return HD_ERR_LIMIT;
+        if (i + AHEAD_FAR < end)
+            hd_tx_ahead(&o->world, &o->seq->txs[i + AHEAD_FAR], 0);
+        if (i + AHEAD_NEAR < end)
+            hd_tx_ahead(&o->world, &o->seq->txs[i + AHEAD_NEAR], 1);
         err = run_alone(o, i, block_turn(o, &o->seq->txs[i]));
     }
     o->stats->serial_cnt += end - begin;
@@ -635,7 +645,7 @@ static hd_err run_chains(ordered *o, const hd_batch *round, const hd_chains_foun
     uint64_t begin_ns = hd_clock_ns();
     hd_batch batch = *round;
     uint32_t most;
-    batch.flags = HD_BATCH_READS | HD_BATCH_KEEP | HD_BATCH_TAGGED;
+    batch.flags = HD_BATCH_READS | HD_BATCH_KEEP | HD_BATCH_GAPS | HD_BATCH_TAGGED;
     batch.tagged = NULL;
     hd_chains_begin(k->chains, &batch);
     hd_err err = hd_exec_run(k->many ? k->many : o->x, &k->chunk, &batch);
@@ -697,7 +707,7 @@ static hd_err run_rounds(ordered *o, hd_batch *batch, hd_version_input *in, uint
         begin_ns = hd_clock_ns();
         batch->list = k->invalid;
         batch->list_cnt = invalid_cnt;
-        batch->flags = HD_BATCH_READS | HD_BATCH_KEEP | HD_BATCH_TAGGED;
+        batch->flags = HD_BATCH_READS | HD_BATCH_KEEP | HD_BATCH_GAPS | HD_BATCH_TAGGED;
         /* Never back to the device: what is left only shrinks. */
         *on_device = *on_device && is_for_device(o, round, invalid_cnt, last_cnt);
         if (*on_device)
@@ -728,7 +738,7 @@ static hd_err run_from_start(ordered *o, hd_version_input *in, uint32_t *rerun_c
                       .world_cnt = 1,
                       .env_cnt = o->seq->env_cnt,
                       .tx_cnt = in->tx_cnt,
-                      .flags = HD_BATCH_READS | HD_BATCH_ASSUMED,
+                      .flags = HD_BATCH_READS | HD_BATCH_ASSUMED | HD_BATCH_GAPS,
                       .work_max = o->seq->chunk_work_max,
                       .blockhash = o->seq->blockhash,
                       .blockhash_ctx = o->seq->blockhash_ctx};
