@@ -8,6 +8,8 @@ yes=0
 case ${1:-} in
 -h | --help)
     echo "Usage: ./test.sh [--yes] [CTEST ARGUMENT...]      for example: ./test.sh -L unit"
+    echo "Without arguments for ctest all but the label mutation runs, which builds Heddle once for"
+    echo "each rule that it leaves out: ./test.sh -L mutation."
     echo "--yes installs missing packages without asking. The official suites are looked for in"
     echo "\$HEDDLE_FIXTURES, else in ~/.cache/heddle/fixtures; HEDDLE_REQUIRE_FIXTURES=1 makes"
     echo "their absence a failure."
@@ -20,6 +22,7 @@ case ${1:-} in
 esac
 hd_need "$yes" "${HD_BUILD_NEEDS[@]}" "${HD_TEST_NEEDS[@]}"
 hd_build dev
+[ $# -gt 0 ] || set -- -LE mutation
 report=$PWD/build/dev/tests.xml
 rm -f "$report"
 status=0
