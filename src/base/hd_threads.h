@@ -21,11 +21,11 @@ uint32_t hd_pool_thread_cnt(const hd_pool *pool);
 
 /* hd_pool_for calls fn on [0,cnt) in chunks of chunk_cnt indexes (0: chosen so that each worker
    gets several) and returns when all are done. A worker begins with chunks of its own, the same
-   part of [0,cnt) in every loop, and then takes others'; which worker runs a chunk is left to chance
-   all the same, so results must be stored by index. The first error by index is returned: chunks
-   before it have all run, chunks after it may not have. With pool NULL it runs serially as worker 0; a loop started
-   inside fn runs serially as the worker that started it. Calls from several threads wait for each
-   other. */
+   part of [0,cnt) in every loop, and then takes others'; which worker runs a chunk is left to
+   chance all the same, so results must be stored by index. The first error by index is returned:
+   chunks before it have all run, chunks after it may not have. With pool NULL it runs serially as
+   worker 0; a loop started inside fn runs serially as the worker that started it. Calls from
+   several threads wait for each other. */
 hd_err hd_pool_for(hd_pool *pool, size_t cnt, size_t chunk_cnt, hd_pool_fn *fn, void *ctx);
 
 /* The same with chunks of one that whoever is free takes, in order: for few things of very unequal

@@ -123,7 +123,7 @@ typedef struct hd_results {
     uint64_t kernel_ns; /* device time of the kernels (cuda), 0 elsewhere */
     uint64_t total_ns;  /* hd_exec_run as a whole, copies included */
     uint32_t launch_cnt;
-    uint32_t retry_cnt; /* transactions that ran again in a larger lane class */
+    uint32_t retry_cnt;               /* transactions that ran again in a larger lane class */
     struct hd_results_shared *shared; /* NULL; else a worker's share of another's arrays */
 } hd_results;
 

@@ -12,7 +12,8 @@ extern "C" {
    hd_results of his own that has these pointers, and `shared`. A reservation for which there is no
    room returns HD_ERR_LIMIT, and the worker goes on elsewhere. */
 typedef struct hd_results_shared {
-    uint64_t next[4]; /* free from here on: accounts and reads, slots and their reads, logs, bytes */
+    uint64_t
+        next[4]; /* free from here on: accounts and reads, slots and their reads, logs, bytes */
     uint64_t max[4];
 } hd_results_shared;
 

@@ -60,8 +60,8 @@ struct hd_version_index {
     part parts[PART_CNT];
     hd_versions_part views[PART_CNT];
     const hd_version_input *in;
-    room entries[KIND_CNT];                    /* by part, then by tx */
-    room reads[KIND_CNT];                      /* READ_..., of each of the results' entries */
+    room entries[KIND_CNT];                     /* by part, then by tx */
+    room reads[KIND_CNT];                       /* READ_..., of each of the results' entries */
     uint32_t (*counts)[KIND_CNT + 1][PART_CNT]; /* of each chunk; then where each begins */
     uint32_t first[KIND_CNT][PART_CNT], cnt[KIND_CNT][PART_CNT]; /* entries of each part */
     uint32_t all_cnt[KIND_CNT];
@@ -423,7 +423,6 @@ static uint32_t table_cap(uint32_t cnt) {
     return cap;
 }
 
-
 /* v becomes the account after the entry's transaction. */
 static void version_fold(hd_account_version *v, const hd_version_index *x, const entry *e) {
     const hd_version_input *in = x->in;
@@ -443,11 +442,11 @@ static int entry_holds(const hd_version_index *x, const entry *e, const hd_accou
 }
 
 /* Where keys begin among the versions; their counts begin anew. */
-#define PLACE_KEYS(keys, key_cnt)                                  \
-    for (uint32_t k_ = 0, at_ = 0; k_ < (key_cnt); k_++) {         \
-        (keys)[k_].first = at_;                                    \
-        at_ += (keys)[k_].cnt;                                     \
-        (keys)[k_].cnt = 0;                                        \
+#define PLACE_KEYS(keys, key_cnt) \
+    for (uint32_t k_ = 0, at_ = 0; k_ < (key_cnt); k_++) { \
+        (keys)[k_].first = at_; \
+        at_ += (keys)[k_].cnt; \
+        (keys)[k_].cnt = 0; \
     }
 
 static hd_err build_accounts(hd_version_index *x, part *p, const entry *entries, uint32_t cnt) {
@@ -501,8 +500,7 @@ static hd_err build_accounts(hd_version_index *x, part *p, const entry *entries,
         if (i + AHEAD_NEAR < cnt)
             ahead_of_world_account(in->world, entries[i + AHEAD_NEAR].hash);
         if (i + AHEAD_NEAR < cnt && entries[i + AHEAD_NEAR].at != ENTRY_FEE)
-            ahead_of_item(&in->results->reads[entries[i + AHEAD_NEAR].at],
-                          sizeof(hd_account_read));
+            ahead_of_item(&in->results->reads[entries[i + AHEAD_NEAR].at], sizeof(hd_account_read));
         int is_first = k->cnt == 0;
         if (is_first) {
             const hd_world_account *a = hd_world_find(in->world, k->addr);
@@ -694,8 +692,8 @@ hd_err hd_version_index_build(hd_version_index *x, const hd_versions **out,
         x->has_wiped |= x->parts[i].has_wiped;
     /* Accounts are done: a slot asks when its own was destroyed. One worker makes empty parts. */
     if (err == HD_OK)
-        err = hd_pool_for(x->pool, PART_CNT, x->all_cnt[KIND_SLOT] ? 1 : PART_CNT,
-                          build_slot_parts, x);
+        err = hd_pool_for(x->pool, PART_CNT, x->all_cnt[KIND_SLOT] ? 1 : PART_CNT, build_slot_parts,
+                          x);
     *out = &x->versions;
     return err;
 }

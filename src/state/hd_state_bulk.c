@@ -271,8 +271,8 @@ static int is_zero(hd_u256 v) { return !(v.w[0] | v.w[1] | v.w[2] | v.w[3]); }
 
 /* Whether the account is that of the part's last slot. */
 static int is_owner(const hd_state_bulk *b, const part *p, const uint32_t addr[5]) {
-    return p->owner_ref && memcmp(b->s->accounts[p->owner_ref - 1].addr, addr,
-                                  sizeof b->s->accounts[0].addr) == 0;
+    return p->owner_ref &&
+           memcmp(b->s->accounts[p->owner_ref - 1].addr, addr, sizeof b->s->accounts[0].addr) == 0;
 }
 
 void hd_state_bulk_ahead_slot(const hd_state_bulk *b, uint32_t part_idx, const uint32_t addr[5],

@@ -25,8 +25,9 @@ hd_err hd_state_bulk_begin_accounts(hd_state_bulk *b, hd_state *s, uint32_t part
                                     const uint32_t *cnts);
 /* An account's nonce and balance, while code_idx (hd_world's) is the code that it has: 1 when it
    exists so, or is new to the state and has none; else 0. addr is numeric; ref is its index among
-   the accounts of a view of the state (hd_state_world), plus 1, or 0 where the view's table does not
-   have it. Who brings a value has often looked the old one up; for others hd_state_bulk_find. */
+   the accounts of a view of the state (hd_state_world), plus 1, or 0 where the view's table does
+   not have it. Who brings a value has often looked the old one up; for others hd_state_bulk_find.
+ */
 int hd_state_bulk_account(hd_state_bulk *b, uint32_t part_idx, const uint32_t addr[5], uint32_t ref,
                           uint64_t nonce, hd_u256 balance_wei, uint32_t code_idx);
 uint32_t hd_state_bulk_find(const hd_state_bulk *b, const uint32_t addr[5]);
