@@ -129,6 +129,26 @@ static hd_err build_tries(hd_state_trie **out, hd_msg *msg, hd_store_read *r, ui
     return err;
 }
 
+/* Whether somebody has imported blocks since head was read. */
+static int has_moved(hd_store *store, const hd_store_head *head) {
+    hd_store_head now;
+    hd_store_read *r;
+    hd_msg msg = {{0}};
+    if (hd_store_read_begin(&r, &msg, store) != HD_OK)
+        return 0;
+    int is_moved = hd_store_get_head(&now, &msg, r) == HD_OK &&
+                   (now.number != head->number ||
+                    memcmp(&now.state_root, &head->state_root, sizeof now.state_root) != 0);
+    hd_store_read_end(r);
+    return is_moved;
+}
+
+static hd_err put_proof(hd_buf *out, hd_forest_host *forest, const arguments *a) {
+    return hd_proof_json_write(out, forest, &a->addr,
+                               (const hd_proof_slot *)(const void *)a->slots.data,
+                               a->slots.sz / sizeof(hd_proof_slot));
+}
+
 static hd_err write_proof(hd_buf *out, hd_msg *msg, const arguments *a, hd_store *store,
                           hd_store_read *r) {
     hd_store_head head;
@@ -146,16 +166,20 @@ static hd_err write_proof(hd_buf *out, hd_msg *msg, const arguments *a, hd_store
     if (!find_block(&number, &root, msg, r, &head, a->block))
         return HD_ERR_ABSENT;
     err = number == head.number ? hd_store_nodes_source(&source, &nodes, &root) : HD_ERR_ABSENT;
-    if (err == HD_OK) {
-        err = hd_forest_open(&forest, NULL, &source);
-    } else if (err == HD_ERR_ABSENT) {
-        msg->text[0] = 0;
-        err = build_tries(&trie, msg, r, number, &root);
-    }
     if (err == HD_OK)
-        err = hd_proof_json_write(out, forest ? forest : hd_state_trie_forest(trie), &a->addr,
-                                  (const hd_proof_slot *)(const void *)a->slots.data,
-                                  a->slots.sz / sizeof(hd_proof_slot));
+        err = hd_forest_open(&forest, NULL, &source);
+    if (err == HD_OK)
+        err = put_proof(out, forest, a);
+    /* Nodes are read as they are now, and the rest as of when r began. */
+    if (err == HD_ERR_CORRUPT && has_moved(store, &head))
+        err = HD_ERR_ABSENT;
+    if (err == HD_ERR_ABSENT) {
+        msg->text[0] = 0;
+        hd_buf_clear(out);
+        err = build_tries(&trie, msg, r, number, &root);
+        if (err == HD_OK)
+            err = put_proof(out, hd_state_trie_forest(trie), a);
+    }
     hd_forest_close(forest);
     hd_state_trie_close(trie);
     return err;

@@ -298,11 +298,31 @@ hd_err hd_chains_find(hd_chains *c, hd_chains_found *out, const hd_versions *ver
 
 /* ---- what a chain's members leave ---- */
 
+/* Takes key idx out of a table that is being emptied: its chain of places may be broken already. */
+static void empty_place(uint32_t *table, uint32_t cap, uint32_t hash, uint32_t idx) {
+    while (table[hash & (cap - 1)] != idx + 1)
+        hash++;
+    table[hash & (cap - 1)] = 0;
+}
+
+/* A table as large as the longest chain's is not wiped for each short one. */
+#define IS_SPARSE(cnt, cap) ((cnt) < (cap) / 16)
+
 static void overlay_reset(overlay *o, const hd_versions *versions) {
-    if (o->part.account_cnt)
+    if (IS_SPARSE(o->part.account_cnt, o->account_cap)) {
+        for (uint32_t i = 0; i < o->part.account_cnt; i++)
+            empty_place(o->account_table, o->account_cap,
+                        hd_world_account_hash(o->view.seed, o->accounts[i].addr), i);
+    } else if (o->part.account_cnt) {
         memset(o->account_table, 0, o->account_cap * sizeof *o->account_table);
-    if (o->part.slot_cnt)
+    }
+    if (IS_SPARSE(o->part.slot_cnt, o->slot_cap)) {
+        for (uint32_t i = 0; i < o->part.slot_cnt; i++)
+            empty_place(o->slot_table, o->slot_cap,
+                        hd_versions_slot_hash(o->view.seed, o->slots[i].addr, o->slots[i].key), i);
+    } else if (o->part.slot_cnt) {
         memset(o->slot_table, 0, o->slot_cap * sizeof *o->slot_table);
+    }
     o->part.account_cnt = o->part.account_version_cnt = 0;
     o->part.slot_cnt = o->part.slot_version_cnt = 0;
     /* A growth that failed half way may have moved them. */

@@ -102,7 +102,7 @@ typedef struct {
 #define HD_BATCH_UNTIMED 64u     /* total_ns stays 0: for batches shorter than the clock's price */
 #define HD_BATCH_TRACE_MEMORY 8u /* host: steps hold the contents of memory, a copy each */
 
-#define HD_BATCH_TRACE_RETURN_DATA 256u /* host: steps hold the return data, a copy each */
+#define HD_BATCH_TRACE_RETURN_DATA 2048u /* host: steps hold the return data, a copy each */
 #define HD_BATCH_TRACE_FRAMES 512u /* host: between the steps come where frames begin and end */
 
 /* Results live in arrays that grow and are reused by the next hd_exec_run. receipts[i] belongs to
