@@ -244,7 +244,7 @@ static void trie_of_nothing_has_the_empty_root(void **state) {
     assert_int_equal(hd_trie_root_sorted(&root, NULL, 0), HD_OK);
     assert_root(&root, empty_root);
     memset(&root, 1, sizeof root);
-    assert_int_equal(hd_trie_list_root(&root, NULL, 0), HD_OK);
+    assert_int_equal(hd_trie_list_root(&root, NULL, 0, NULL), HD_OK);
     assert_root(&root, empty_root);
     assert_int_equal(hd_trie_delete(t, text("absent")), HD_OK);
     hd_trie_free(t);
@@ -332,8 +332,14 @@ static void list_root_is_that_of_a_trie_keyed_by_encoded_indexes(void **state) {
             hd_buf_free(&key);
         }
         assert_int_equal(hd_trie_root(&a, t), HD_OK);
-        assert_int_equal(hd_trie_list_root(&b, items, cnts[c]), HD_OK);
-        assert_memory_equal(&a, &b, sizeof a);
+        for (uint32_t threads = 0; threads <= 4; threads += 2) {
+            hd_pool *pool = NULL;
+            if (threads)
+                assert_int_equal(hd_pool_open(&pool, threads), HD_OK);
+            assert_int_equal(hd_trie_list_root(&b, items, cnts[c], pool), HD_OK);
+            assert_memory_equal(&a, &b, sizeof a);
+            hd_pool_close(pool);
+        }
         hd_trie_free(t);
     }
 }
@@ -455,8 +461,19 @@ static void read_receipts(receipt_set *set, hd_json list) {
 static void assert_receipts_root(hd_json list, const hd_hash *want) {
     static receipt_set set;
     hd_hash root;
+    uint8_t bloom[256], want_bloom[256] = {0};
+    hd_pool *pool;
     read_receipts(&set, list);
-    assert_int_equal(hd_receipts_root(&root, set.bodies, set.cnt), HD_OK);
+    assert_int_equal(hd_pool_open(&pool, 3), HD_OK);
+    assert_int_equal(hd_receipts_root(&root, bloom, set.bodies, set.cnt, pool), HD_OK);
+    hd_pool_close(pool);
+    for (size_t i = 0; i < set.cnt; i++) {
+        uint8_t one[256];
+        hd_logs_bloom(one, set.bodies[i].logs, set.bodies[i].log_cnt);
+        for (uint32_t k = 0; k < sizeof one; k++)
+            want_bloom[k] |= one[k];
+    }
+    assert_memory_equal(bloom, want_bloom, sizeof bloom);
     assert_memory_equal(&root, want, sizeof root);
     hd_buf_free(&set.bytes);
 }

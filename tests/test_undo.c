@@ -129,8 +129,15 @@ static void undo_gives_the_same_world_after_random_changes(void **state) {
         hd_undo_attach(s, &undo);
         make_random(s, (uint32_t)(rng() % 120));
         hd_undo_attach(s, NULL);
+        if (seed % 4 < 2)
+            assert_int_equal(hd_undo_unique(&undo, seed), HD_OK);
+        size_t account_sz = undo.accounts.sz, slot_sz = undo.slots.sz;
         if (seed % 2)
             assert_int_equal(hd_undo_compact(&undo), HD_OK);
+        if (seed % 4 == 1) { /* both leave each once */
+            assert_int_equal(undo.accounts.sz, account_sz);
+            assert_int_equal(undo.slots.sz, slot_sz);
+        }
         assert_int_equal(hd_undo_apply(s, &undo), HD_OK);
         look(&after, s);
         assert_memory_equal(&before, &after, sizeof before);

@@ -279,7 +279,7 @@ static hd_err put_receipts_root(hd_buf *out, const hd_t8n_run_state *r) {
         bodies[i].type = tx_of(r, x[i].tx_idx)->tx.type;
         bodies[i].is_success = x[i].is_success;
     }
-    hd_err err = hd_receipts_root(&root, bodies, cnt);
+    hd_err err = hd_receipts_root(&root, NULL, bodies, cnt, NULL);
     free(bodies);
     put_hash(out, "receiptsRoot", &root);
     return err;
@@ -298,7 +298,7 @@ static hd_err put_tx_root(hd_buf *out, const hd_t8n_run_state *r) {
         items[i].data = r->txs.raws.data + tx_of(r, x[i].tx_idx)->raw_off;
         items[i].sz = tx_of(r, x[i].tx_idx)->raw_sz;
     }
-    hd_err err = hd_trie_list_root(&root, items, cnt);
+    hd_err err = hd_trie_list_root(&root, items, cnt, NULL);
     free(items);
     put_hash(out, "txRoot", &root);
     return err;
@@ -336,7 +336,7 @@ static hd_err put_withdrawals_root(hd_buf *out, const hd_t8n_env *env) {
     for (size_t i = 0; err == HD_OK && i < cnt; off += items[i++].sz)
         items[i].data = bytes.data + off; /* only now: the buffer moves while it grows */
     if (err == HD_OK)
-        err = hd_trie_list_root(&root, items, cnt);
+        err = hd_trie_list_root(&root, items, cnt, NULL);
     free(items);
     hd_buf_free(&bytes);
     if (err == HD_OK)

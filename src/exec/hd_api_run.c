@@ -366,7 +366,7 @@ heddle_err heddle_batch_receipts_root(const heddle_batch *batch, heddle_word *ou
         body->is_success = r->status == HD_TX_SUCCESS;
     }
     hd_hash root;
-    hd_err err = hd_receipts_root(&root, bodies, cnt);
+    hd_err err = hd_receipts_root(&root, NULL, bodies, cnt, NULL);
     free(bodies);
     if (err == HD_OK)
         *out = hd_api_hash_out(&root);

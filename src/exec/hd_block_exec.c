@@ -104,7 +104,7 @@ hd_err hd_block_txs_root(hd_hash *out, const hd_block *b) {
         return HD_ERR_NOMEM;
     for (uint32_t i = 0; i < b->tx_cnt; i++)
         items[i] = hd_block_tx_raw(b, i);
-    hd_err err = hd_trie_list_root(out, items, b->tx_cnt);
+    hd_err err = hd_trie_list_root(out, items, b->tx_cnt, NULL);
     free(items);
     return err;
 }
@@ -127,7 +127,7 @@ hd_err hd_block_withdrawals_root(hd_hash *out, const hd_block *b) {
         off += items[i].sz;
     }
     if (err == HD_OK)
-        err = hd_trie_list_root(out, items, b->withdrawal_cnt);
+        err = hd_trie_list_root(out, items, b->withdrawal_cnt, NULL);
     free(items);
     hd_buf_free(&buf);
     return err;
@@ -406,15 +406,17 @@ static hd_err make_roots(run *r) {
     int has_receipts_root =
         r->rules->fork >= HD_FORK_BYZANTIUM || !(r->options->flags & HD_BLOCK_EXEC_NO_STATE_ROOT);
     hd_err err = HD_OK;
-    hd_logs_bloom(out->bloom, (const hd_log_entry *)(const void *)out->logs.data,
-                  out->logs.sz / sizeof(hd_log_entry));
-    if (has_receipts_root) {
+    if (!has_receipts_root) {
+        hd_logs_bloom(out->bloom, (const hd_log_entry *)(const void *)out->logs.data,
+                      out->logs.sz / sizeof(hd_log_entry));
+    } else {
         hd_receipt_body *bodies = malloc((cnt + 1) * sizeof *bodies);
         if (!bodies)
             return HD_ERR_NOMEM;
         for (size_t i = 0; i < cnt; i++)
             receipt_body(&bodies[i], out, (uint32_t)i, is_rooted(r));
-        err = hd_receipts_root(&out->receipts_root, bodies, cnt);
+        err = hd_receipts_root(&out->receipts_root, out->bloom, bodies, cnt,
+                               hd_exec_pool(r->options->exec));
         free(bodies);
     }
     for (size_t i = 0; i < 3; i++)

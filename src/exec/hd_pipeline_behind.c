@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hd_clock.h"
 #include "exec/hd_pipeline_internal.h"
 #include "exec/hd_pipeline_serial.h"
 
@@ -340,7 +341,7 @@ static hd_err rising_put(hd_hash *root, hd_pipeline *p, const rising *r) {
     return HD_OK;
 }
 
-/* The backend follows what `changes` (compacted) names. */
+/* The backend follows what `changes`, each named once, name. */
 static hd_err rise(hd_hash *root, hd_pipeline *p, const hd_undo *changes) {
     rising r = {.account_cnt = 0};
     if (p->behind.is_set && p->set.is_spoilt) /* nothing that is resident will be used again */
@@ -364,8 +365,10 @@ static hd_err rise(hd_hash *root, hd_pipeline *p, const hd_undo *changes) {
 /* Backend and tries follow a change of the state behind. */
 static hd_err follow(hd_hash *root, hd_pipeline *p, hd_undo *changes) {
     hd_pipe_behind *d = &p->behind;
+    hd_world w;
+    hd_state_world(&w, d->s);
     *root = d->root;
-    TRY(hd_undo_compact(changes));
+    TRY(hd_undo_unique(changes, w.seed));
     if (!d->is_lost) {
         hd_err err = rise(root, p, changes);
         if (err == HD_ERR_DEVICE || err == HD_ERR_NOMEM || err == HD_ERR_LIMIT)
@@ -403,12 +406,16 @@ hd_err hd_pipe_run_behind(hd_pipeline_result *out, hd_pipeline *p, hd_msg *msg,
     out->flags |= HD_PIPELINE_ON_HOST;
     if (err != HD_OK || out->refused_idx < b->tx_cnt)
         return take_back(d, err);
+    uint64_t begin_ns = hd_clock_ns();
     err = follow(&out->state_root, p, &d->undo);
+    out->root_ns = hd_clock_ns() - begin_ns;
     if (err != HD_OK) {
         hd_pipe_lose_device(p); /* it may have followed */
         return take_back(d, err);
     }
+    begin_ns = hd_clock_ns();
     d->err = tell_sink(d, b->env.number);
+    out->store_ns = hd_clock_ns() - begin_ns;
     return d->err;
 }
 

@@ -103,15 +103,11 @@ static hd_err execute(hd_pipeline_result *out, gathered *g, hd_exec *x, hd_state
     }
     size_t at = 0;
     for (uint32_t i = 0; i < b->tx_cnt; i++) {
-        uint8_t bloom[256];
         g->bodies[i].logs = (const hd_log_entry *)(void *)g->logs.data + at;
         g->bodies[i].bytes = g->bytes.data;
         at += g->bodies[i].log_cnt;
-        hd_logs_bloom(bloom, g->bodies[i].logs, g->bodies[i].log_cnt);
-        for (uint32_t k = 0; k < sizeof(bloom); k++)
-            out->bloom[k] |= bloom[k];
     }
-    return hd_receipts_root(&out->receipts_root, g->bodies, b->tx_cnt);
+    return hd_receipts_root(&out->receipts_root, out->bloom, g->bodies, b->tx_cnt, hd_exec_pool(x));
 }
 
 hd_err hd_pipeline_serial_on(hd_pipeline_result *out, hd_exec *x, hd_state *s, hd_msg *msg,

@@ -69,8 +69,7 @@ hd_err hd_logs_hash(hd_hash *out, const hd_log_entry *logs, size_t cnt, const ui
     return err;
 }
 
-hd_err hd_receipt_encode(hd_buf *out, const hd_receipt_body *r) {
-    uint8_t bloom[256];
+static hd_err encode(hd_buf *out, uint8_t bloom[256], const hd_receipt_body *r) {
     if (r->type > 127)
         return HD_ERR_UNSUPPORTED;
     if (r->type != HD_TX_LEGACY)
@@ -82,33 +81,80 @@ hd_err hd_receipt_encode(hd_buf *out, const hd_receipt_body *r) {
         hd_rlp_put_u64(out, r->is_success ? 1 : 0);
     hd_rlp_put_u64(out, r->cumulative_gas);
     hd_logs_bloom(bloom, r->logs, r->log_cnt);
-    hd_rlp_put_bytes(out, bloom, sizeof bloom);
+    hd_rlp_put_bytes(out, bloom, 256);
     hd_err err = put_logs(out, r->logs, r->log_cnt, r->bytes);
     return err == HD_OK ? hd_rlp_list_close(out, mark) : err;
 }
 
-hd_err hd_receipts_root(hd_hash *root, const hd_receipt_body *receipts, size_t cnt) {
-    hd_buf buf;
-    hd_err err = HD_OK;
-    size_t *ends = (size_t *)malloc((cnt + 1) * sizeof *ends);
-    hd_span *items = (hd_span *)malloc((cnt + 1) * sizeof *items);
-    hd_buf_init(&buf);
-    if (!ends || !items)
-        err = HD_ERR_NOMEM;
-    for (size_t i = 0; i < cnt && err == HD_OK; i++) {
-        err = hd_receipt_encode(&buf, &receipts[i]);
-        ends[i] = buf.sz;
-    }
-    if (err == HD_OK) {
-        for (size_t i = 0; i < cnt; i++) { /* only now does the buffer no longer move */
-            size_t from = i ? ends[i - 1] : 0;
-            items[i].data = buf.data + from;
-            items[i].sz = ends[i] - from;
+hd_err hd_receipt_encode(hd_buf *out, const hd_receipt_body *r) {
+    uint8_t bloom[256];
+    return encode(out, bloom, r);
+}
+
+/* ---- a block's ---- */
+
+#define RANGE_CNT_MAX 256u /* of receipts, encoded by as many threads as there are */
+#define RANGE_MIN 16u
+
+typedef struct {
+    hd_buf buf; /* one receipt after the other */
+    uint8_t bloom[256];
+} range;
+
+typedef struct {
+    const hd_receipt_body *receipts;
+    hd_span *items;
+    range *ranges;
+    size_t cnt, range_sz;
+} block_receipts;
+
+static hd_err encode_ranges(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    const block_receipts *b = (const block_receipts *)ctx;
+    (void)worker_idx;
+    for (size_t c = begin; c < end; c++) {
+        range *to = &b->ranges[c];
+        size_t first = c * b->range_sz, last = HD_MIN(first + b->range_sz, b->cnt), at = 0;
+        for (size_t i = first; i < last; i++) {
+            uint8_t bloom[256];
+            hd_err err = encode(&to->buf, bloom, &b->receipts[i]);
+            if (err != HD_OK)
+                return err;
+            b->items[i].sz = to->buf.sz - at;
+            at = to->buf.sz;
+            for (uint32_t k = 0; k < sizeof bloom; k++)
+                to->bloom[k] |= bloom[k];
         }
-        err = hd_trie_list_root(root, items, cnt);
+        at = 0;
+        for (size_t i = first; i < last; i++) { /* only now does the buffer no longer move */
+            b->items[i].data = to->buf.data + at;
+            at += b->items[i].sz;
+        }
     }
-    hd_buf_free(&buf);
-    free(ends);
-    free(items);
+    return HD_OK;
+}
+
+hd_err hd_receipts_root(hd_hash *root, uint8_t bloom[256], const hd_receipt_body *receipts,
+                        size_t cnt, hd_pool *pool) {
+    block_receipts b = {.receipts = receipts, .cnt = cnt};
+    b.range_sz = HD_MAX(cnt / RANGE_CNT_MAX + 1, RANGE_MIN);
+    size_t range_cnt = (cnt + b.range_sz - 1) / b.range_sz;
+    b.items = (hd_span *)malloc((cnt + 1) * sizeof *b.items);
+    b.ranges = (range *)calloc(range_cnt + 1, sizeof *b.ranges);
+    hd_err err = b.items && b.ranges ? HD_OK : HD_ERR_NOMEM;
+    for (size_t c = 0; err == HD_OK && c < range_cnt; c++)
+        hd_buf_init(&b.ranges[c].buf);
+    if (err == HD_OK)
+        err = hd_pool_for(pool, range_cnt, 1, encode_ranges, &b);
+    if (err == HD_OK)
+        err = hd_trie_list_root(root, b.items, cnt, pool);
+    if (bloom)
+        memset(bloom, 0, 256);
+    for (size_t c = 0; b.ranges && b.items && c < range_cnt; c++) {
+        for (uint32_t k = 0; bloom && k < 256; k++)
+            bloom[k] |= b.ranges[c].bloom[k];
+        hd_buf_free(&b.ranges[c].buf);
+    }
+    free(b.ranges);
+    free(b.items);
     return err;
 }

@@ -4,6 +4,7 @@
 #define HD_RECEIPT_ROOT_H
 
 #include "base/hd_buf.h"
+#include "base/hd_threads.h"
 #include "evm/hd_evm.h"
 
 /* In all of these `bytes` is what the logs' data_off point into (hd_results.bytes). Logs with more
@@ -32,7 +33,9 @@ typedef struct {
    cumulative gas, bloom, logs]) behind its type's byte (none for legacy). HD_ERR_NOMEM,
    HD_ERR_CORRUPT, HD_ERR_UNSUPPORTED (type above 127). */
 hd_err hd_receipt_encode(hd_buf *out, const hd_receipt_body *r);
-/* The root of a block's receipts, in order. */
-hd_err hd_receipts_root(hd_hash *root, const hd_receipt_body *receipts, size_t cnt);
+/* The root of a block's receipts, in order, and the block's bloom (NULL: nobody wants it). pool
+   (NULL: nobody) helps to encode and hash. */
+hd_err hd_receipts_root(hd_hash *root, uint8_t bloom[256], const hd_receipt_body *receipts,
+                        size_t cnt, hd_pool *pool);
 
 #endif

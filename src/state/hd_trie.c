@@ -95,10 +95,19 @@ static hd_err check_item(const hd_trie_item *item, const hd_trie_item *before) {
     return HD_OK;
 }
 
+/* The leaf of an item that hangs below depth nibbles, -1: that is all of the trie. */
+static hd_err make_leaf(hd_trie_ref *ref, hd_trie_enc *enc, const hd_trie_item *item,
+                        int64_t depth) {
+    hd_trie_path path = {item->key.data, (size_t)(depth + 1), item->key.sz * 2, 1};
+    return hd_trie_enc_leaf(ref, enc, path, item->value);
+}
+
 /* Adds one item; common_before and common_next are the nibbles it shares with its neighbours, -1
-   where there is none. Leaves in *ref, when common_next is -1, the whole trie. */
+   where there is none. made: its leaf, NULL: it is still to be made. Leaves in *ref, when
+   common_next is -1, the whole trie. */
 static hd_err add_item(hd_trie_ref *ref, hd_trie_enc *enc, level_stack *st,
-                       const hd_trie_item *item, int64_t common_before, int64_t common_next) {
+                       const hd_trie_item *item, int64_t common_before, int64_t common_next,
+                       const hd_trie_ref *made) {
     const uint8_t *key = item->key.data;
     size_t nibble_cnt = item->key.sz * 2;
     int64_t depth = HD_MAX(common_before, common_next);
@@ -111,10 +120,11 @@ static hd_err add_item(hd_trie_ref *ref, hd_trie_enc *enc, level_stack *st,
     if (depth >= 0 && (size_t)depth == nibble_cnt) {
         st->levels[st->cnt - 1].value = item->value; /* the key ends in the branch */
     } else {
-        hd_trie_path path = {key, (size_t)(depth + 1), nibble_cnt, 1};
-        err = hd_trie_enc_leaf(ref, enc, path, item->value);
+        err = made ? HD_OK : make_leaf(ref, enc, item, depth);
         if (err != HD_OK)
             return err;
+        if (made)
+            *ref = *made;
         if (depth >= 0)
             level_add(&st->levels[st->cnt - 1], hd_trie_nibble(key, (size_t)depth), ref);
     }
@@ -135,7 +145,13 @@ static hd_err add_item(hd_trie_ref *ref, hd_trie_enc *enc, level_stack *st,
     return HD_OK;
 }
 
-hd_err hd_trie_root_sorted(hd_hash *root, const hd_trie_item *items, size_t cnt) {
+static int64_t common_with_next(const hd_trie_item *items, size_t cnt, size_t i) {
+    return i + 1 < cnt ? (int64_t)common_nibbles(items[i].key, items[i + 1].key) : -1;
+}
+
+/* leaves: of all items, made before; NULL: they are still to be made. */
+static hd_err root_sorted(hd_hash *root, const hd_trie_item *items, size_t cnt,
+                          const hd_trie_ref *leaves) {
     if (cnt == 0) {
         hd_trie_empty_root(root);
         return HD_OK;
@@ -151,9 +167,9 @@ hd_err hd_trie_root_sorted(hd_hash *root, const hd_trie_item *items, size_t cnt)
         err = check_item(&items[i], i ? &items[i - 1] : NULL);
         if (err != HD_OK)
             break;
-        int64_t common_next =
-            i + 1 < cnt ? (int64_t)common_nibbles(items[i].key, items[i + 1].key) : -1;
-        err = add_item(&ref, &enc, &st, &items[i], common_before, common_next);
+        int64_t common_next = common_with_next(items, cnt, i);
+        err = add_item(&ref, &enc, &st, &items[i], common_before, common_next,
+                       leaves ? &leaves[i] : NULL);
         common_before = common_next;
     }
     if (err == HD_OK)
@@ -161,6 +177,10 @@ hd_err hd_trie_root_sorted(hd_hash *root, const hd_trie_item *items, size_t cnt)
     hd_trie_enc_free(&enc);
     free(st.more);
     return err;
+}
+
+hd_err hd_trie_root_sorted(hd_hash *root, const hd_trie_item *items, size_t cnt) {
+    return root_sorted(root, items, cnt, NULL);
 }
 
 /* ---- one at a time ---- */
@@ -205,7 +225,7 @@ void hd_trie_stream_free(hd_trie_stream *st) {
 
 static hd_err stream_flush(hd_trie_ref *ref, hd_trie_stream *st, int64_t common_next) {
     hd_trie_item item = {{st->key.b, sizeof st->key}, {st->value, st->value_sz}};
-    hd_err err = add_item(ref, &st->enc, &st->stack, &item, st->common_before, common_next);
+    hd_err err = add_item(ref, &st->enc, &st->stack, &item, st->common_before, common_next, NULL);
     st->common_before = common_next;
     return err;
 }
@@ -266,7 +286,34 @@ static uint32_t list_key_make(list_key *key, uint64_t idx) {
     return 1 + n;
 }
 
-hd_err hd_trie_list_root(hd_hash *root, const hd_span *items, size_t cnt) {
+/* Below this many items the loop costs more than the hashes. */
+#define LIST_SHARED_MIN 64u
+
+typedef struct {
+    const hd_trie_item *items;
+    hd_trie_ref *leaves;
+    size_t cnt;
+} leaf_job;
+
+static hd_err make_leaves(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    const leaf_job *j = (const leaf_job *)ctx;
+    hd_trie_enc enc;
+    hd_err err = HD_OK;
+    (void)worker_idx;
+    hd_trie_enc_init(&enc);
+    int64_t before = begin ? common_with_next(j->items, j->cnt, begin - 1) : -1;
+    for (size_t i = begin; i < end && err == HD_OK; i++) {
+        int64_t next = common_with_next(j->items, j->cnt, i);
+        err = check_item(&j->items[i], i ? &j->items[i - 1] : NULL);
+        if (err == HD_OK) /* no key of a list is the beginning of another: all are leaves */
+            err = make_leaf(&j->leaves[i], &enc, &j->items[i], HD_MAX(before, next));
+        before = next;
+    }
+    hd_trie_enc_free(&enc);
+    return err;
+}
+
+hd_err hd_trie_list_root(hd_hash *root, const hd_span *items, size_t cnt, hd_pool *pool) {
     if (cnt > HD_TRIE_LIST_CNT_MAX)
         return HD_ERR_LIMIT;
     hd_trie_item *sorted = (hd_trie_item *)malloc((cnt + 1) * sizeof *sorted);
@@ -280,7 +327,15 @@ hd_err hd_trie_list_root(hd_hash *root, const hd_span *items, size_t cnt) {
             sorted[at].key.data = keys[i].b;
             sorted[at].value = items[i];
         }
-        err = hd_trie_root_sorted(root, sorted, cnt);
+        leaf_job job = {sorted, NULL, cnt};
+        err = HD_OK;
+        if (cnt >= LIST_SHARED_MIN && hd_pool_thread_cnt(pool) > 1) {
+            job.leaves = (hd_trie_ref *)malloc(cnt * sizeof *job.leaves);
+            err = job.leaves ? hd_pool_for(pool, cnt, 0, make_leaves, &job) : HD_ERR_NOMEM;
+        }
+        if (err == HD_OK)
+            err = root_sorted(root, sorted, cnt, job.leaves);
+        free(job.leaves);
     }
     free(sorted);
     free(keys);

@@ -6,6 +6,7 @@
 #define HD_TRIE_H
 
 #include "base/hd_buf.h"
+#include "base/hd_threads.h"
 
 #define HD_TRIE_KEY_SZ_MAX 65536u
 #define HD_TRIE_VALUE_SZ_MAX (1u << 30)
@@ -26,8 +27,8 @@ void hd_trie_empty_root(hd_hash *root);
 hd_err hd_trie_root_sorted(hd_hash *root, const hd_trie_item *items, size_t cnt);
 
 /* hd_trie_list_root: the root of a block's transactions, receipts or withdrawals: item i lies under
-   rlp(i). Errors as above. */
-hd_err hd_trie_list_root(hd_hash *root, const hd_span *items, size_t cnt);
+   rlp(i). pool (NULL: nobody) helps to hash the items. Errors as above. */
+hd_err hd_trie_list_root(hd_hash *root, const hd_span *items, size_t cnt, hd_pool *pool);
 
 /* The same root from items that come one at a time, in the memory of one path: for what is too much
    to hold at once. Keys are 32 bytes, values 1 to HD_TRIE_STREAM_VALUE_SZ_MAX. One thread. */

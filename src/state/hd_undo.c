@@ -182,6 +182,48 @@ static hd_err compact(hd_buf *notes, size_t note_sz, int is_slot) {
     return err;
 }
 
+static uint32_t note_hash(const uint8_t *note, int is_slot, uint64_t seed) {
+    const hd_undo_slot *s = (const hd_undo_slot *)(const void *)note;
+    const hd_undo_account *a = (const hd_undo_account *)(const void *)note;
+    uint32_t addr[5];
+    hd_addr_from_wire(addr, is_slot ? &s->addr : &a->addr);
+    uint32_t h = hd_world_account_hash(seed, addr);
+    return is_slot ? hd_world_slot_hash(seed, h, s->key) : h;
+}
+
+/* Notes move down over those that are dropped; the table holds the places of those that stay. */
+static hd_err unique(hd_buf *notes, size_t note_sz, int is_slot, uint64_t seed) {
+    size_t cnt = notes->sz / note_sz, kept_cnt = 0, cap = 16;
+    if (cnt < 2)
+        return HD_OK;
+    if (cnt >> 30)
+        return HD_ERR_LIMIT;
+    while (cap < 2 * cnt)
+        cap *= 2;
+    uint32_t *table = calloc(cap, sizeof *table);
+    if (!table)
+        return HD_ERR_NOMEM;
+    for (size_t i = 0; i < cnt; i++) {
+        const uint8_t *note = notes->data + i * note_sz;
+        size_t at = note_hash(note, is_slot, seed) & (cap - 1);
+        while (table[at] && !is_same(notes->data + (table[at] - 1) * note_sz, note, is_slot))
+            at = (at + 1) & (cap - 1);
+        if (table[at])
+            continue;
+        if (kept_cnt != i)
+            memcpy(notes->data + kept_cnt * note_sz, note, note_sz);
+        table[at] = (uint32_t)++kept_cnt;
+    }
+    free(table);
+    notes->sz = kept_cnt * note_sz;
+    return HD_OK;
+}
+
+hd_err hd_undo_unique(hd_undo *undo, uint64_t seed) {
+    hd_err err = unique(&undo->accounts, sizeof(hd_undo_account), 0, seed);
+    return err == HD_OK ? unique(&undo->slots, sizeof(hd_undo_slot), 1, seed) : err;
+}
+
 hd_err hd_undo_compact(hd_undo *undo) {
     hd_err err = compact(&undo->accounts, sizeof(hd_undo_account), 0);
     return err == HD_OK ? compact(&undo->slots, sizeof(hd_undo_slot), 1) : err;

@@ -50,6 +50,12 @@ hd_err hd_undo_apply(hd_state *s, const hd_undo *undo);
    storing. HD_ERR_NOMEM. */
 hd_err hd_undo_compact(hd_undo *undo);
 
+/* hd_undo_unique leaves one entry for each account and slot, those that were first, in their order:
+   what a follower of the changes needs, for less than sorting costs. seed: what keys are hashed
+   with, best a state's own (hd_world.seed), which nobody who chooses keys knows. HD_ERR_NOMEM,
+   HD_ERR_LIMIT (2^30 entries). */
+hd_err hd_undo_unique(hd_undo *undo, uint64_t seed);
+
 void hd_undo_clear(hd_undo *undo);
 void hd_undo_free(hd_undo *undo);
 
