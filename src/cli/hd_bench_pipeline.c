@@ -12,6 +12,8 @@
 #include "exec/hd_pipeline.h"
 #include "exec/hd_pipeline_serial.h"
 #include "exec/hd_workload.h"
+#include "state/hd_state_trie.h"
+#include "state/hd_undo.h"
 
 #define N_HOST 2000u
 #define N_CUDA 1000000u
@@ -33,9 +35,12 @@ typedef struct {
     hd_pipeline *p;
     hd_pool *pool;
     hd_state *state;
-    hd_state *behind;                     /* with --store */
-    hd_exec *host;                        /* what runs blocks again, to compare */
-    hd_bench_sample alone[BLOCK_CNT_MAX]; /* and how long it took */
+    hd_state *behind;                      /* with --store */
+    hd_exec *host;                         /* what runs blocks again, to compare */
+    hd_state_trie *trie;                   /* of that state */
+    hd_undo undo;                          /* what a block changed in it */
+    hd_bench_sample alone[BLOCK_CNT_MAX];  /* and how long it took: without the state's root */
+    hd_bench_sample rooted[BLOCK_CNT_MAX]; /* and with it */
     uint32_t alone_cnt;
     hd_address *accounts;
     uint8_t *packed; /* RAW_MAX bytes a transaction */
@@ -276,16 +281,48 @@ static hd_err run_block(hd_pipeline_result *r, hd_msg *msg, job *j,
     return err;
 }
 
+/* The root of the state after a block, as the CPU alone makes it; of the first one by another way
+   as well. */
+static hd_err root_alone(hd_hash *root, uint64_t *ns, job *j) {
+    hd_hash whole;
+    int is_first = !j->trie;
+    hd_err err = HD_OK;
+    if (is_first) {
+        err = hd_state_trie_open(&j->trie, hd_exec_pool(j->host), NULL);
+        if (err == HD_OK)
+            err = hd_state_trie_touch_all(j->trie, j->state);
+    }
+    uint64_t begin_ns = hd_clock_ns();
+    if (err == HD_OK && !is_first)
+        err = hd_state_trie_touch_undo(j->trie, &j->undo);
+    if (err == HD_OK)
+        err = hd_state_trie_root(root, j->trie, j->state);
+    *ns = hd_clock_ns() - begin_ns;
+    if (err == HD_OK && is_first)
+        err = hd_state_root(&whole, j->state);
+    if (err == HD_OK && is_first && memcmp(&whole, root, sizeof(whole)) != 0)
+        err = HD_ERR_CORRUPT;
+    return err;
+}
+
 static hd_err check_block(hd_msg *msg, job *j, const hd_pipeline_result *r,
                           const hd_pipeline_block *block) {
     hd_pipeline_result want;
+    uint64_t root_ns = 0;
     if (!j->o->is_checked)
         return HD_OK;
+    int is_first = !j->trie; /* it makes the tries of the whole state */
+    hd_undo_clear(&j->undo);
+    hd_undo_attach(j->state, &j->undo);
     hd_err err = hd_pipeline_serial_on(&want, j->host, j->state, msg, block, NULL);
-    if (err == HD_OK && j->alone_cnt < BLOCK_CNT_MAX)
-        j->alone[j->alone_cnt++].ns = want.recover_ns + want.execute_ns;
+    hd_undo_attach(j->state, NULL);
     if (err == HD_OK)
-        err = hd_state_root(&want.state_root, j->state);
+        err = root_alone(&want.state_root, &root_ns, j);
+    if (err == HD_OK && !is_first && j->alone_cnt < BLOCK_CNT_MAX) {
+        uint64_t ns = want.recover_ns + want.execute_ns;
+        j->alone[j->alone_cnt].ns = ns;
+        j->rooted[j->alone_cnt++].ns = ns + root_ns;
+    }
     if (err == HD_OK && !is_same(r, &want)) {
         hd_msg_set(msg, "%s: block %" PRIu64 " differs from the host's execution",
                    kind_names[j->kind], block->env.number);
@@ -389,6 +426,9 @@ static hd_err bench_kind(hd_msg *msg, job *j) {
     j->nonce = 0;
     j->alone_cnt = 0;
     memset(j->alone, 0, sizeof(j->alone));
+    memset(j->rooted, 0, sizeof(j->rooted));
+    hd_state_trie_close(j->trie);
+    j->trie = NULL;
     hd_err err = make_state(j);
     if (err == HD_OK)
         err = load_state(j);
@@ -411,6 +451,9 @@ static hd_err bench_kind(hd_msg *msg, job *j) {
     if (err == HD_OK && j->alone_cnt)
         put_row(j, "host alone, no state root", HD_BACKEND_HOST, gas,
                 hd_bench_median(j->alone, j->alone_cnt).ns);
+    if (err == HD_OK && j->alone_cnt)
+        put_row(j, "host alone, with state root", HD_BACKEND_HOST, gas,
+                hd_bench_median(j->rooted, j->alone_cnt).ns);
     return err;
 }
 
@@ -487,6 +530,8 @@ hd_err hd_bench_pipeline(hd_msg *msg, const hd_bench_options *o, const char *fil
         hd_pipeline_unpin(j.p, j.off);
     }
     hd_pipeline_close(j.p);
+    hd_state_trie_close(j.trie); /* before the threads that it borrows */
+    hd_undo_free(&j.undo);
     hd_exec_close(j.host);
     hd_pool_close(j.pool);
     hd_state_free(j.state);
