@@ -41,26 +41,116 @@ static hd_err take_receipt(void *ctx, uint32_t tx_idx, const hd_receipt *r,
     return err;
 }
 
-static hd_err decode_all(hd_pipeline_result *out, hd_tx *txs, hd_tx_envelope *envelopes,
-                         hd_buf *data, hd_msg *msg, const hd_pipeline_block *b) {
-    for (uint32_t i = 0; i < b->tx_cnt; i++) {
+/* ---- decoding, by ranges of transactions ---- */
+
+#define RANGE_CNT_MAX 256u
+#define RANGE_TX_MIN 64u
+#define RANGE_ALIGN ((size_t)64) /* what stands in a buffer is aligned from the buffer's start */
+
+typedef struct {
+    hd_buf data; /* what the range's transactions point into */
+    size_t base; /* where that will lie in the block's */
+    hd_msg msg;
+    uint32_t refused_idx, refused_status; /* HD_TX_SUCCESS: none is */
+} decoded_range;
+
+typedef struct {
+    const hd_pipeline_block *b;
+    hd_tx *txs;
+    hd_tx_envelope *envelopes;
+    decoded_range *ranges;
+    hd_buf *data;
+    uint32_t range_tx_cnt;
+} decoding;
+
+/* Up to the first that is refused. */
+static hd_err decode_range(const decoding *d, decoded_range *to, uint32_t first, uint32_t last) {
+    const hd_pipeline_block *b = d->b;
+    for (uint32_t i = first; i < last; i++) {
         hd_span raw = {b->raw + b->off[i], (size_t)(b->off[i + 1] - b->off[i])};
-        hd_err err = hd_tx_decode(&txs[i], &envelopes[i], data, msg, raw);
+        hd_err err = hd_tx_decode(&d->txs[i], &d->envelopes[i], &to->data, &to->msg, raw);
+        to->refused_idx = i;
         if (err == HD_ERR_FORMAT || err == HD_ERR_LIMIT) {
-            out->refused_idx = i;
-            out->refused_status = HD_TX_INVALID;
+            to->refused_status = HD_TX_INVALID;
             return HD_OK;
         }
         if (err != HD_OK)
             return err;
-        if (txs[i].gas_limit >> 63) { /* more than any block has */
-            out->refused_idx = i;
-            out->refused_status = HD_TX_INVALID_GAS_BLOCK;
-            hd_msg_set(msg, "%s", hd_tx_status_name(HD_TX_INVALID_GAS_BLOCK));
+        if (d->txs[i].gas_limit >> 63) { /* more than any block has */
+            to->refused_status = HD_TX_INVALID_GAS_BLOCK;
+            hd_msg_set(&to->msg, "%s", hd_tx_status_name(HD_TX_INVALID_GAS_BLOCK));
             return HD_OK;
         }
     }
     return HD_OK;
+}
+
+static void range_at(const decoding *d, size_t c, uint32_t *first, uint32_t *last) {
+    *first = (uint32_t)c * d->range_tx_cnt;
+    *last = HD_MIN(*first + d->range_tx_cnt, d->b->tx_cnt);
+}
+
+static hd_err decode_ranges(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    const decoding *d = ctx;
+    hd_err err = HD_OK;
+    (void)worker_idx;
+    for (size_t c = begin; err == HD_OK && c < end; c++) {
+        uint32_t first, last;
+        range_at(d, c, &first, &last);
+        err = decode_range(d, &d->ranges[c], first, last);
+    }
+    return err;
+}
+
+static hd_err join_ranges(void *ctx, size_t begin, size_t end, uint32_t worker_idx) {
+    const decoding *d = ctx;
+    (void)worker_idx;
+    for (size_t c = begin; c < end; c++) {
+        const decoded_range *r = &d->ranges[c];
+        uint32_t first, last;
+        range_at(d, c, &first, &last);
+        if (r->data.sz)
+            memcpy(d->data->data + r->base, r->data.data, r->data.sz);
+        for (uint32_t i = first; i < last; i++) {
+            d->txs[i].data_off += r->base;
+            d->txs[i].access_off += r->base;
+            d->txs[i].auth_off += r->base;
+            d->txs[i].blob_off += r->base;
+            d->envelopes[i].auth_sig_off += r->base;
+        }
+    }
+    return HD_OK;
+}
+
+static hd_err decode_all(hd_pipeline_result *out, hd_tx *txs, hd_tx_envelope *envelopes,
+                         hd_buf *data, hd_msg *msg, const hd_pipeline_block *b, hd_pool *pool) {
+    decoding d = {.b = b, .txs = txs, .envelopes = envelopes, .data = data};
+    d.range_tx_cnt = HD_MAX(b->tx_cnt / RANGE_CNT_MAX + 1, RANGE_TX_MIN);
+    size_t range_cnt = (b->tx_cnt + d.range_tx_cnt - 1) / d.range_tx_cnt, sz = 0;
+    d.ranges = calloc(range_cnt + 1, sizeof(*d.ranges));
+    if (!d.ranges)
+        return HD_ERR_NOMEM;
+    hd_err err = hd_pool_for(pool, range_cnt, 1, decode_ranges, &d);
+    for (size_t c = 0; err == HD_OK && c < range_cnt; c++) {
+        if (d.ranges[c].refused_status != HD_TX_SUCCESS) {
+            out->refused_idx = d.ranges[c].refused_idx;
+            out->refused_status = d.ranges[c].refused_status;
+            if (msg)
+                *msg = d.ranges[c].msg;
+            goto done;
+        }
+        d.ranges[c].base = sz;
+        sz += (d.ranges[c].data.sz + RANGE_ALIGN - 1) & ~(RANGE_ALIGN - 1);
+    }
+    if (err == HD_OK)
+        err = hd_buf_append_zero(data, sz);
+    if (err == HD_OK)
+        err = hd_pool_for(pool, range_cnt, 1, join_ranges, &d);
+done:
+    for (size_t c = 0; c < range_cnt; c++)
+        hd_buf_free(&d.ranges[c].data);
+    free(d.ranges);
+    return err;
 }
 
 static hd_err recover_all(hd_pipeline_result *out, hd_tx *txs, const hd_tx_envelope *envelopes,
@@ -125,7 +215,7 @@ hd_err hd_pipeline_serial_on(hd_pipeline_result *out, hd_exec *x, hd_state *s, h
     memset(out, 0, sizeof(*out));
     out->refused_idx = b->tx_cnt;
     if (err == HD_OK)
-        err = decode_all(out, txs, envelopes, &data, msg, b);
+        err = decode_all(out, txs, envelopes, &data, msg, b, hd_exec_pool(x));
     for (uint32_t i = 0; senders && err == HD_OK && i < b->tx_cnt; i++)
         txs[i].sender = senders[i].address;
     if (!senders && err == HD_OK && out->refused_status == HD_TX_SUCCESS)
