@@ -23,9 +23,10 @@ struct worker {
     hd_pool *pool;
     pthread_t thread;
     uint32_t idx;
-    atomic_size_t next; /* chunk of its share; written by all, so on a cache line of its own */
-    size_t end;
+    size_t end; /* of its share of the chunks */
     uint8_t apart[128];
+    atomic_size_t next; /* written by all: it shares a cache line with nothing that all read */
+    uint8_t apart_too[128];
 };
 
 struct hd_pool {

@@ -129,13 +129,13 @@ static hd_err build_tries(hd_state_trie **out, hd_msg *msg, hd_store_read *r, ui
     return err;
 }
 
-/* Whether somebody has imported blocks since head was read. */
+/* Whether somebody has, or may have, imported blocks since head was read. */
 static int has_moved(hd_store *store, const hd_store_head *head) {
     hd_store_head now;
     hd_store_read *r;
     hd_msg msg = {{0}};
     if (hd_store_read_begin(&r, &msg, store) != HD_OK)
-        return 0;
+        return 1;
     int is_moved = hd_store_get_head(&now, &msg, r) == HD_OK &&
                    (now.number != head->number ||
                     memcmp(&now.state_root, &head->state_root, sizeof now.state_root) != 0);

@@ -111,19 +111,22 @@ void hd_results_view(hd_results *view, const hd_results *out, hd_results_shared 
 }
 
 void hd_results_unshare(hd_results *out, const hd_results_shared *shared) {
-    out->account_cnt = HD_MIN(shared->next[0], shared->max[0]);
-    out->slot_cnt = HD_MIN(shared->next[1], shared->max[1]);
-    out->log_cnt = HD_MIN(shared->next[2], shared->max[2]);
-    out->bytes_sz = HD_MIN(shared->next[3], shared->max[3]);
+    out->account_cnt = shared->next[0];
+    out->slot_cnt = shared->next[1];
+    out->log_cnt = shared->next[2];
+    out->bytes_sz = shared->next[3];
 }
 
 static hd_err stretch_take(hd_results *r, uint32_t kind, size_t *at, size_t *max, size_t cnt) {
     if (*at + cnt <= *max)
         return HD_OK;
     uint64_t want = HD_MAX(cnt, kind == 3 ? STRETCH_SZ : STRETCH_CNT);
-    uint64_t begin = __atomic_fetch_add(&r->shared->next[kind], want, __ATOMIC_RELAXED);
-    if (want > r->shared->max[kind] || begin > r->shared->max[kind] - want)
-        return HD_ERR_LIMIT;
+    uint64_t begin = __atomic_load_n(&r->shared->next[kind], __ATOMIC_RELAXED);
+    do { /* who needs more than there is leaves it to the others */
+        if (want > r->shared->max[kind] - begin)
+            return HD_ERR_LIMIT;
+    } while (!__atomic_compare_exchange_n(&r->shared->next[kind], &begin, begin + want, 1,
+                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED));
     *at = begin;
     *max = begin + want;
     return HD_OK;

@@ -96,7 +96,8 @@ typedef struct {
 /* With HD_BATCH_READS: loads are followed (hd_core_tags.inc), so that what a transaction did to a
    slot may hold for other values of it, too. Dearer; for what is likely to conflict. */
 #define HD_BATCH_TAGGED 256u
-/* host: results may leave gaps between their ranges, which spares bringing them together. */
+/* host threads: results may leave gaps between their ranges, which spares bringing them together.
+ */
 #define HD_BATCH_GAPS 1024u
 #define HD_BATCH_UNSORTED 4u     /* cuda: do not group lanes by code and selector (for measuring) */
 #define HD_BATCH_UNTIMED 64u     /* total_ns stays 0: for batches shorter than the clock's price */

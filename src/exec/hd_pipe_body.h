@@ -248,7 +248,7 @@ HD_INL int hd_pipe_is_no_code(const hd_hash *hash) {
     return hd_is_equal(hash->b, none, 32);
 }
 
-/* As hd_version_index.c has it; moreover what owns a written slot (which makes it CHANGED). */
+/* As hd_version_rules.c has it; moreover what owns a written slot (which makes it CHANGED). */
 HD_NOINL int hd_pipe_account_is_written(const hd_account_diff *d, uint32_t fork) {
     if (d->flags & (HD_DIFF_CHANGED | HD_DIFF_DELETED | HD_DIFF_DESTROYED | HD_DIFF_CODE))
         return 1;
@@ -588,7 +588,7 @@ HD_INL void hd_pipe_slot_version(const hd_pipe *p, uint32_t i) {
     v->reserved = 0;
 }
 
-/* ---- validation: hd_version_index.c has the same rules ---- */
+/* ---- validation: hd_version_rules.c has the same rules ---- */
 
 HD_NOINL int hd_pipe_read_holds(const hd_account_diff *d, const hd_account_read *r,
                                 const hd_account_version *now, const hd_hash *code_hash) {

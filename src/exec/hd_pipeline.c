@@ -889,7 +889,7 @@ static hd_err run_behind(hd_pipeline_result *out, hd_pipeline *p, hd_msg *msg,
     hd_pipeline_result again;
     err = hd_pipe_run_behind(&again, p, msg, block, senders);
     free(senders);
-    again.store_ns = out->store_ns;
+    again.store_ns += out->store_ns;
     again.supply_cnt = out->supply_cnt;
     *out = again;
     return err;

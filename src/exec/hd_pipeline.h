@@ -83,7 +83,7 @@ hd_err hd_pipeline_sync(hd_pipeline *p);
 /* hd_pipeline_changed tells the pipeline that the caller himself changed the state behind since
    hd_pipeline_sync (withdrawals, rewards, system calls, blocks taken back), with `changes` attached
    to it (hd_undo_attach) meanwhile, and gives the root. The record then names each once; no sink is
-   told. HD_ERR_ABSENT, HD_ERR_NOMEM, HD_ERR_CORRUPT. */
+   told. HD_ERR_ABSENT, HD_ERR_NOMEM, HD_ERR_LIMIT (2^30 changes), HD_ERR_CORRUPT. */
 hd_err hd_pipeline_changed(hd_hash *root, hd_pipeline *p, hd_undo *changes);
 
 /* hd_pipeline_reload loads the state behind into the backend anew, after it failed. HD_ERR_ABSENT:
