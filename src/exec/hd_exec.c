@@ -98,8 +98,8 @@ void hd_results_share(hd_results_shared *shared, const hd_results *out, int with
     shared->max[1] = with_slot_reads ? HD_MIN(out->slot_max, out->slot_read_max) : out->slot_max;
     shared->max[2] = out->log_max;
     shared->max[3] = out->bytes_max;
-    for (uint32_t i = 0; i < 4;
-         i++) /* what lies there already may be more than reads have room for */
+    /* What lies there already may be more than reads have room for. */
+    for (uint32_t i = 0; i < 4; i++)
         shared->max[i] = HD_MAX(shared->max[i], shared->next[i]);
 }
 

@@ -531,10 +531,10 @@ static uint32_t wiped_before(const hd_version_index *x, const uint32_t addr[5], 
     return v ? v->wiped : 0;
 }
 
-/* What the slot held before transaction tx, where last (NULL: none) is its version before that. */
+/* What the slot held before a transaction, where last (NULL: none) is its version before that, and
+   wiped its account's. */
 static hd_u256 slot_before(const hd_version_index *x, const hd_versions_slot *k,
-                           const hd_slot_version *last, uint32_t tx) {
-    uint32_t wiped = wiped_before(x, k->addr, tx);
+                           const hd_slot_version *last, uint32_t wiped) {
     if (last && last->tx + 1 > wiped)
         return last->value;
     return wiped ? hd_u256_zero() : hd_world_slot_value(x->in->world, k->addr, k->key);
@@ -592,8 +592,9 @@ static hd_err build_slots(hd_version_index *x, part *p, const entry *entries, ui
         v->reserved = 0;
         p->sum_cnt += is_sum;
         if (last || e->may_differ || is_sum || x->has_wiped) {
-            hd_u256 before = slot_before(x, k, last, e->tx);
-            int is_seen = !last && !e->may_differ && !wiped_before(x, k->addr, e->tx);
+            uint32_t wiped = wiped_before(x, k->addr, e->tx);
+            hd_u256 before = slot_before(x, k, last, wiped);
+            int is_seen = !last && !e->may_differ && !wiped;
             if (!is_seen && !hd_slot_holds(res, e->at, before))
                 reads[e->at] = READ_FAILS;
             if (is_sum)
@@ -843,8 +844,8 @@ static hd_err settle_chunks(void *ctx, size_t begin, size_t end, uint32_t worker
                                   &in->results->accounts[r->account_off + d->account_idx].addr);
                 k.key = d->key;
                 hd_slot_settle(
-                    d,
-                    slot_before(x, &k, hd_versions_slot_find(&x->versions, k.addr, d->key, t), t));
+                    d, slot_before(x, &k, hd_versions_slot_find(&x->versions, k.addr, d->key, t),
+                                   wiped_before(x, k.addr, t)));
             }
         }
     }
